@@ -1,0 +1,97 @@
+package access
+
+import (
+	_ "embed"
+	"strings"
+)
+
+// Action is one row of the matrix.
+type Action string
+
+// The actions, as the matrix spells them. A test compares the two lists.
+const (
+	SignIn             Action = "signin"
+	SessionOpen        Action = "session.open"
+	SessionClose       Action = "session.close"
+	SessionTouch       Action = "session.touch"
+	StaffCreate        Action = "staff.create"
+	StaffRead          Action = "staff.read"
+	DayRead            Action = "day.read"
+	DayOwn             Action = "day.own"
+	ClientFind         Action = "client.find"
+	ClientRead         Action = "client.read"
+	ClientWrite        Action = "client.write"
+	ScheduleWrite      Action = "schedule.write"
+	AppointmentCheckIn Action = "appointment.checkin"
+	EncounterClose     Action = "encounter.close"
+	ChargePost         Action = "charge.post"
+	FeeRead            Action = "fee.read"
+	FeeWrite           Action = "fee.write"
+	PaymentTake        Action = "payment.take"
+	PaymentRead        Action = "payment.read"
+	PaymentCancel      Action = "payment.cancel"
+	PaymentVoid        Action = "payment.void"
+	PaymentRefund      Action = "payment.refund"
+	PaymentResolve     Action = "payment.resolve"
+	ReceiptRead        Action = "receipt.read"
+	ReceiptPrint       Action = "receipt.print"
+	BooksRead          Action = "books.read"
+	BooksSetup         Action = "books.setup"
+	BoxStatus          Action = "box.status"
+	TerminalStatus     Action = "terminal.status"
+	TerminalWrite      Action = "terminal.write"
+	StoreVerify        Action = "store.verify"
+	StoreOpen          Action = "store.open"
+	CommandRead        Action = "command.read"
+)
+
+type cell uint8
+
+const (
+	no cell = iota
+	yes
+	own
+	assigned
+)
+
+var cellNames = map[string]cell{"no": no, "yes": yes, "own": own, "assigned": assigned}
+
+//go:embed matrix.txt
+var matrix string
+
+// Matrix returns the policy as people read it.
+func Matrix() string { return matrix }
+
+var policy = parse(matrix)
+
+// parse reads the matrix; it panics on text that is not one, since the text is
+// part of the program.
+func parse(text string) map[Action]map[Role]cell {
+	table := map[Action]map[Role]cell{}
+	var roles []Role
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
+			continue
+		}
+		if roles == nil {
+			for _, f := range fields[1:] {
+				roles = append(roles, Role(f))
+			}
+			continue
+		}
+		action := Action(fields[0])
+		if len(fields) != len(roles)+1 || table[action] != nil {
+			panic("access: bad matrix row " + fields[0])
+		}
+		table[action] = map[Role]cell{}
+		for i, f := range fields[1:] {
+			c, ok := cellNames[f]
+			if !ok {
+				panic("access: bad matrix cell in row " + fields[0])
+			}
+			table[action][roles[i]] = c
+		}
+	}
+	return table
+}
