@@ -1,0 +1,70 @@
+package ledger
+
+// Event is what happened in the clinic that an entry records.
+type Event string
+
+// SafeString returns the event's name.
+func (e Event) SafeString() string { return string(e) }
+
+// The events.
+const (
+	EventOpening       Event = "opening"
+	EventDrawerOpen    Event = "drawer.open"
+	EventDrawerDrop    Event = "drawer.drop"
+	EventDrawerDiff    Event = "drawer.difference"
+	EventChargeSession Event = "charge.session"
+	EventChargeNoShow  Event = "charge.noshow"
+	EventPaymentCard   Event = "payment.card"
+	EventPaymentCash   Event = "payment.cash"
+	EventPaymentCheck  Event = "payment.check"
+	EventCreditApply   Event = "credit.apply"
+	EventCreditRelease Event = "credit.release"
+	EventRefund        Event = "refund"
+	EventWaiver        Event = "adjustment.waiver"
+	EventSliding       Event = "adjustment.sliding"
+	EventWriteOff      Event = "adjustment.writeoff"
+	EventDeposit       Event = "deposit"
+	EventExpense       Event = "expense"
+	EventReversal      Event = "reversal"
+)
+
+var events = map[Event]string{
+	EventOpening:       "Opening balance",
+	EventDrawerOpen:    "Drawer opened",
+	EventDrawerDrop:    "Drawer emptied to the bank",
+	EventDrawerDiff:    "Drawer over or short",
+	EventChargeSession: "Session charged",
+	EventChargeNoShow:  "No-show fee",
+	EventPaymentCard:   "Card payment",
+	EventPaymentCash:   "Cash payment",
+	EventPaymentCheck:  "Check received",
+	EventCreditApply:   "Credit applied",
+	EventCreditRelease: "Payment moved to credit",
+	EventRefund:        "Refund",
+	EventWaiver:        "Fee waived",
+	EventSliding:       "Sliding-scale adjustment",
+	EventWriteOff:      "Write-off",
+	EventDeposit:       "Bank deposit",
+	EventExpense:       "Expense",
+	EventReversal:      "Reversal",
+}
+
+// Known reports whether the event is one of the vocabulary.
+func (e Event) Known() bool { return events[e] != "" }
+
+// Label returns the event in the words of a page, such as "Card payment".
+func (e Event) Label() string { return events[e] }
+
+// IsReceipt reports whether the event is money received from a client.
+func (e Event) IsReceipt() bool {
+	return e == EventPaymentCard || e == EventPaymentCash || e == EventPaymentCheck
+}
+
+// Events returns the vocabulary, for filters; the order is not defined.
+func Events() []Event {
+	out := make([]Event, 0, len(events))
+	for e := range events {
+		out = append(out, e)
+	}
+	return out
+}
