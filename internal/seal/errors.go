@@ -1,0 +1,99 @@
+package seal
+
+import (
+	"errors"
+
+	"coffer/internal/fault"
+)
+
+// The ways in which the seal fails. Each text says what happened, what to do
+// next, and ends with the code to give to support; none carries key material.
+// All but ErrExists are of kind Sealed.
+var (
+	// ErrNoTPM: the device is not there, or is no TPM.
+	ErrNoTPM = fault.New(fault.Sealed, "The box finds no TPM where its configuration names one. Enable the TPM (or fTPM, PTT) in the firmware settings, check that the kernel shows /dev/tpmrm0, then start Coffer again (SEAL-001).")
+	// ErrOtherTPM: the storage key's Name is not the pinned one, or the key is missing.
+	ErrOtherTPM = fault.New(fault.Sealed, "This TPM is not the one that the store was sealed to: the disk has moved to another box, or the TPM was cleared. Put the disk back into its own box; if the TPM was cleared, restore from a backup (SEAL-002).")
+	// ErrGeneration: no slot of the header is of the TPM's present generation.
+	ErrGeneration = fault.New(fault.Sealed, "The seal file is of an older generation than the TPM: an old copy was put back. Put back the newest coffer.seal; coffer.seal.prev beside it is the one before (SEAL-003).")
+	// ErrHeader: the header is unreadable, changed or not of this format.
+	ErrHeader = fault.New(fault.Sealed, "The seal file is damaged or was changed. Restore coffer.seal from coffer.seal.prev or from a backup, then start Coffer again (SEAL-004).")
+	// ErrBusTampered: an answer of the TPM does not carry the HMAC it must.
+	ErrBusTampered = fault.New(fault.Sealed, "Something between the processor and the TPM changes its answers. Stop the box and have its hardware inspected before anybody works with it (SEAL-005).")
+	// ErrLockout: the TPM refuses authorizations after too many wrong ones.
+	ErrLockout = fault.New(fault.Sealed, "The TPM has locked itself after too many wrong attempts. Leave the box on for the lockout time of its TPM (a day at most), then start Coffer again (SEAL-006).")
+	// ErrTPMBusy: the TPM asked to be called again for five seconds.
+	ErrTPMBusy = fault.New(fault.Sealed, "The TPM was busy for five seconds, or another program holds it. Close other TPM programs and start Coffer again (SEAL-007).")
+	// ErrCounterMissing: the generation counter is not in the TPM.
+	ErrCounterMissing = fault.New(fault.Sealed, "The generation counter of this store is gone from the TPM: somebody has removed it or cleared the TPM. Find out who; then restore from a backup (SEAL-008).")
+	// ErrCounterForged: the generation counter was made anew by somebody else.
+	ErrCounterForged = fault.New(fault.Sealed, "The generation counter in the TPM is not the one that Coffer made. Treat the box as tampered with: stop it and have it inspected (SEAL-009).")
+	// ErrExists: Provision found a header and will not overwrite it.
+	ErrExists = fault.New(fault.Conflict, "There is a seal file already; making a new one would lose the store behind it. Use the store that is there, or name another directory (SEAL-010).")
+	// ErrNoHeader: there is no header to unseal.
+	ErrNoHeader = fault.New(fault.Sealed, "There is no seal file where the configuration names one, so there is no store to open. Check the data directory in the configuration (SEAL-011).")
+	// ErrTPMFull: all indexes of the counter's range are taken.
+	ErrTPMFull = fault.New(fault.Sealed, "The TPM has no room for another generation counter. Undefine the indexes 0x01800cf0 to 0x01800cff that belong to no store, then try again (SEAL-012).")
+	// ErrHandleTaken: a key of another kind stands at 0x81000001.
+	ErrHandleTaken = fault.New(fault.Sealed, "The TPM holds a key of another kind at 0x81000001, where its storage key belongs. Evict that key, or clear the TPM in the firmware settings, then try again (SEAL-013).")
+	// ErrLevel: the header asks for something that this version cannot honour.
+	ErrLevel = fault.New(fault.Sealed, "The seal file was written by a newer Coffer. Start the version that wrote it (SEAL-014).")
+	// ErrMemory: the page for the root key cannot be locked into memory.
+	ErrMemory = fault.New(fault.Sealed, "The page for the root key cannot be locked into memory. Raise LimitMEMLOCK of the unit to 1M or more and start Coffer again (SEAL-015).")
+	// ErrWrite: the header cannot be written.
+	ErrWrite = fault.New(fault.Sealed, "The seal file cannot be written. Check that the data directory exists, belongs to Coffer and has space left (SEAL-016).")
+	// ErrTPM: the TPM refused a command for a reason that has no error of its own.
+	ErrTPM = fault.New(fault.Sealed, "The TPM refused a command. Give the journal of this start to support (SEAL-017).")
+	// ErrSoftwareTPM: the program swtpm cannot be run.
+	ErrSoftwareTPM = fault.New(fault.Unavailable, "The software TPM does not start. Install the package swtpm, and use a short directory path that can be written (SEAL-018).")
+)
+
+var codes = []struct {
+	err  *fault.Error
+	code string
+}{
+	{ErrNoTPM, "SEAL-001"}, {ErrOtherTPM, "SEAL-002"}, {ErrGeneration, "SEAL-003"},
+	{ErrHeader, "SEAL-004"}, {ErrBusTampered, "SEAL-005"}, {ErrLockout, "SEAL-006"},
+	{ErrTPMBusy, "SEAL-007"}, {ErrCounterMissing, "SEAL-008"}, {ErrCounterForged, "SEAL-009"},
+	{ErrExists, "SEAL-010"}, {ErrNoHeader, "SEAL-011"}, {ErrTPMFull, "SEAL-012"},
+	{ErrHandleTaken, "SEAL-013"}, {ErrLevel, "SEAL-014"}, {ErrMemory, "SEAL-015"},
+	{ErrWrite, "SEAL-016"}, {ErrTPM, "SEAL-017"}, {ErrSoftwareTPM, "SEAL-018"},
+}
+
+// Code returns the stable code of an error of this package, such as
+// "SEAL-003", or "" for any other error.
+func Code(err error) string {
+	for _, c := range codes {
+		if errors.Is(err, c.err) {
+			return c.code
+		}
+	}
+	return ""
+}
+
+// because returns sentinel with err as its cause, so that a programmer's
+// journal keeps the reason (Detail) and a person reads only the sentinel.
+func because(sentinel *fault.Error, err error) error { return &reason{sentinel, err} }
+
+// reason is a sentinel with a cause that is never shown.
+type reason struct {
+	sentinel *fault.Error
+	cause    error
+}
+
+// Error returns the sentinel's text.
+func (r *reason) Error() string { return r.sentinel.Error() }
+
+// Unwrap returns both, so errors.Is and errors.As find either.
+func (r *reason) Unwrap() []error { return []error{r.sentinel, r.cause} }
+
+// Detail returns the cause of an error of this package as text for the
+// programmer's journal: TPM answer codes and system errors, never key
+// material.
+func Detail(err error) string {
+	var r *reason
+	if errors.As(err, &r) && r.cause != nil {
+		return r.cause.Error()
+	}
+	return ""
+}

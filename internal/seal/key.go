@@ -1,0 +1,93 @@
+package seal
+
+import (
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"log/slog"
+	"sync"
+
+	"coffer/internal/ident"
+)
+
+const rootBytes = 32
+
+// Key is the root key of one store, in a locked page. It prints as nothing.
+// Methods may be called from several goroutines at once.
+type Key struct {
+	mu         sync.RWMutex
+	root       *page // nil once wiped
+	storeID    ident.ID[ident.Store]
+	generation uint32
+	status     Status
+}
+
+// Status is what IT may know of the seal.
+type Status struct {
+	Level        string `json:"level"`        // "bound"
+	Manufacturer string `json:"manufacturer"` // TPM vendor, such as "IBM" (swtpm), "INTC", "IFX"
+	Generation   uint64 `json:"generation"`   // value of the TPM's generation counter
+}
+
+// newKey returns a Key with an empty page.
+func newKey(h *header, generation uint32, s Status) (*Key, error) {
+	p, err := newPage()
+	if err != nil {
+		return nil, err
+	}
+	return &Key{root: p, storeID: h.StoreID, generation: generation, status: s}, nil
+}
+
+// fill draws a fresh root key. crypto/rand.Read does not fail.
+func (k *Key) fill() { rand.Read(k.root.b[:rootBytes]) }
+
+// Derive returns HKDF-Expand-SHA256(root, "coffer/1/"+label, 32). Labels are
+// constants of the program, each used for one purpose. Derive panics on a key
+// that was wiped: its caller outlived the store.
+func (k *Key) Derive(label string) [32]byte {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	if k.root == nil {
+		panic("seal: key derived after Wipe")
+	}
+	return derive(k.root.b[:rootBytes], label)
+}
+
+// derive is the one derivation of the store's key hierarchy.
+func derive(secret []byte, label string) [32]byte {
+	out, err := hkdf.Expand(sha256.New, secret, "coffer/1/"+label, 32)
+	if err != nil {
+		panic("seal: " + err.Error()) // 32 bytes of SHA-256 output are always within bounds
+	}
+	var d [32]byte
+	copy(d[:], out)
+	clear(out)
+	return d
+}
+
+// StoreID returns the identifier of the store that the key opens.
+func (k *Key) StoreID() ident.ID[ident.Store] { return k.storeID }
+
+// Generation returns the root key's generation, which the store names in
+// clear; the first is 1.
+func (k *Key) Generation() uint32 { return k.generation }
+
+// Status returns the state of the seal as it was when the key was unsealed.
+func (k *Key) Status() Status { return k.status }
+
+// Wipe overwrites the root key and gives its page back. Wiping twice is
+// allowed.
+func (k *Key) Wipe() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.root != nil {
+		k.root.free()
+		k.root = nil
+	}
+}
+
+// String returns a constant, so that a key cannot be printed by accident.
+func (k *Key) String() string { return "seal.Key" }
+
+// LogValue returns a constant, for the same reason.
+func (k *Key) LogValue() slog.Value { return slog.StringValue("seal.Key") }
