@@ -1,0 +1,80 @@
+package vault
+
+import "encoding/binary"
+
+// Scope is the compartment to which a bucket belongs. Keys are made per
+// bucket; the scope says which set of them can be handed over, rotated or
+// destroyed together.
+type Scope uint8
+
+// The compartments.
+const (
+	Identity Scope = iota + 1 // who a client or a member of staff is
+	Service                   // appointments, encounters, fees: what was done when
+	Tokens                    // what stands for a card or a session
+	Ledger                    // accounts, entries, attempts: money
+	Audit                     // the audit trail
+	Box                       // settings of the box itself
+)
+
+// Class is the sensitivity of what a bucket holds.
+type Class uint8
+
+// The classes.
+const (
+	D0 Class = iota // says nothing about a person
+	D1              // about staff or the box
+	D2              // about a client, by pseudonym only
+	D3              // identifies a client
+	K               // secrets: credentials and tokens
+)
+
+// Bucket is one kind of record. Its ID, never its name, is on the disk.
+type Bucket struct {
+	ID     uint16
+	Name   string
+	Scope  Scope
+	Class  Class
+	Schema uint16 // version of the records' form, from 1
+}
+
+// The buckets of the vault itself.
+const (
+	metaID    uint16 = 0x0001
+	keyringID uint16 = 0x0002
+	auditID   uint16 = 0x00A0
+	cacheID   uint16 = 0x00A1 // reserved: inner hashes of the audit tree
+	headsID   uint16 = 0x00A2 // reserved: signed checkpoints of the audit tree
+)
+
+// The buckets of the record floor and above. An ID is never used again for
+// another thing.
+var (
+	BucketStaff         = Bucket{0x0010, "staff", Identity, K, 1}
+	BucketSessions      = Bucket{0x0011, "sessions", Tokens, K, 1}
+	BucketClients       = Bucket{0x0012, "clients", Identity, D3, 1}
+	BucketAssignments   = Bucket{0x0013, "assignments", Identity, D2, 1}
+	BucketSettings      = Bucket{0x0014, "settings", Box, D1, 1}
+	BucketCommands      = Bucket{0x0015, "commands", Box, D1, 1}
+	BucketCredentials   = Bucket{0x0016, "credentials", Tokens, K, 1}
+	BucketAppointments  = Bucket{0x0020, "appointments", Service, D2, 1}
+	BucketEncounters    = Bucket{0x0021, "encounters", Service, D2, 1}
+	BucketFees          = Bucket{0x0022, "fees", Service, D0, 1}
+	BucketRooms         = Bucket{0x0024, "rooms", Service, D0, 1}
+	BucketCharges       = Bucket{0x0023, "charges", Ledger, D2, 1}
+	BucketAccounts      = Bucket{0x0030, "accounts", Ledger, D0, 1}
+	BucketEntries       = Bucket{0x0031, "entries", Ledger, D2, 1}
+	BucketItems         = Bucket{0x0032, "items", Ledger, D2, 1}
+	BucketTotals        = Bucket{0x0033, "totals", Ledger, D2, 1}
+	BucketAttempts      = Bucket{0x0040, "attempts", Ledger, D2, 1}
+	BucketAttemptEvents = Bucket{0x0041, "attempt events", Ledger, D2, 1}
+	BucketReceipts      = Bucket{0x0042, "receipts", Ledger, D2, 1}
+	BucketTerminals     = Bucket{0x0043, "terminals", Box, D1, 1}
+	BucketDrawers       = Bucket{0x0044, "drawers", Ledger, D1, 1}
+	BucketPayments      = Bucket{0x0045, "payments", Ledger, D2, 1}
+)
+
+// bucketName returns the name of a bucket on the disk.
+func bucketName(id uint16) []byte {
+	return binary.BigEndian.AppendUint16([]byte{0x02}, id)
+}
