@@ -36,6 +36,7 @@ const (
 	PaymentCancel      Action = "payment.cancel"
 	PaymentVoid        Action = "payment.void"
 	PaymentRefund      Action = "payment.refund"
+	PaymentStep        Action = "payment.step"
 	PaymentResolve     Action = "payment.resolve"
 	ReceiptRead        Action = "receipt.read"
 	ReceiptPrint       Action = "receipt.print"

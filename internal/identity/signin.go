@@ -1,0 +1,211 @@
+package identity
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"coffer/internal/access"
+	"coffer/internal/fault"
+	"coffer/internal/ident"
+	"coffer/internal/vault"
+)
+
+// SignInForm is what somebody typed to sign in.
+type SignInForm struct {
+	Name     string // in any case, spaces around it ignored
+	Password string
+	Code     string // six digits, spaces ignored
+}
+
+// credential is how a member of staff proves to be that person.
+type credential struct {
+	Staff    ident.ID[ident.Staff] `cbor:"1,keyasint"`
+	Password string                `cbor:"2,keyasint"` // PHC string
+	Secret   []byte                `cbor:"3,keyasint"` // of the second factor
+	LastStep int64                 `cbor:"4,keyasint"` // whose code was used last
+	Throttle throttle              `cbor:"5,keyasint"`
+}
+
+type credentialRow = vault.Row[credential, vault.None]
+
+var credentials = vault.NewTable(vault.BucketCredentials,
+	vault.NewIndex("staff", func(r credentialRow) []string { return []string{string(r.Shared.Staff[:])} }))
+
+// formMax is the greatest length in bytes of a form's field that is looked at.
+const formMax = 4 * PasswordMax
+
+// attempt is one try to sign in.
+type attempt struct {
+	form   SignInForm // name folded
+	origin access.Origin
+	staff  ident.ID[ident.Staff] // zero if nobody has the name
+	right  bool                  // the password is
+	fresh  string                // a new hash to store, or empty
+}
+
+// outcome says, in the audit trail, how an attempt ended.
+type outcome = fault.Code
+
+const (
+	outcomeOK       outcome = "ok"
+	outcomeName     outcome = "unknown_name"
+	outcomeLeft     outcome = "left"
+	outcomePassword outcome = "wrong_password"
+	outcomeCode     outcome = "wrong_code"
+	outcomeSlow     outcome = "delayed"
+	outcomeLocked   outcome = "locked"
+)
+
+// SignIn opens a session for the person whose name, password and code these
+// are, ends the session that the person had, and returns the value of the
+// cookie: 32 random bytes in base64url. Every attempt is an event. It returns
+// ErrWrong, ErrSlow or ErrLocked.
+func (i *Identity) SignIn(ctx context.Context, form SignInForm, origin access.Origin) (cookie string, err error) {
+	if err := i.load(ctx); err != nil {
+		return "", err
+	}
+	form.Name = strings.ToLower(strings.TrimSpace(form.Name))
+	if len(form.Name) > formMax || len(form.Password) > formMax || len(form.Code) > formMax {
+		form = SignInForm{}
+	}
+	a := attempt{form: form, origin: origin}
+	if err := i.prove(ctx, &a); err != nil {
+		return "", err
+	}
+	return i.conclude(ctx, a)
+}
+
+// prove looks the name up and compares the password, outside of any
+// transaction that others would wait for. For a name that nobody has it does
+// the same work.
+func (i *Identity) prove(ctx context.Context, a *attempt) error {
+	var stored credential
+	var now time.Time
+	err := i.vault.View(ctx, i.request(access.CredentialRead, access.None), func(tx *vault.Tx) error {
+		now = tx.Now()
+		row, ok, err := people.First(tx, "name", a.form.Name)
+		if err != nil || !ok {
+			return err
+		}
+		a.staff = row.Shared.ID
+		c, err := credentialOf(tx, a.staff)
+		stored = c.Shared
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	waiting := stored.Throttle
+	if a.staff.IsZero() {
+		waiting = i.stranger(a.form.Name)
+	}
+	if waiting.refusal(now) != nil {
+		return nil // conclude says so, and costs nothing
+	}
+	if a.right, err = i.matches(ctx, stored.Password, a.form.Password); err != nil || !a.right {
+		return err
+	}
+	if i.outdated(stored.Password) {
+		a.fresh, err = i.newHash(ctx, a.form.Password)
+	}
+	return err
+}
+
+// conclude decides the attempt in one commit with its event and, if all is
+// right, the new session.
+func (i *Identity) conclude(ctx context.Context, a attempt) (string, error) {
+	i.changing.Lock()
+	defer i.changing.Unlock()
+	entity := access.None
+	if !a.staff.IsZero() {
+		entity = access.Staff(a.staff)
+	}
+	var opened opening
+	var refused *fault.Error
+	err := i.vault.Update(ctx, i.request(access.SignIn, entity), func(tx *vault.Tx) error {
+		var how outcome
+		var err error
+		opened, refused = opening{}, nil
+		if a.staff.IsZero() {
+			how, refused = i.decideStranger(a, tx.Now())
+		} else if how, refused, err = i.decide(tx, a); err != nil {
+			return err
+		}
+		tx.Detail("result", how)
+		tx.Detail("from", fault.Code(a.origin.Via))
+		if refused != nil {
+			return nil
+		}
+		opened, err = open(tx, a.staff)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	if refused != nil {
+		return "", refused
+	}
+	i.forget(opened.ended...)
+	i.remember(opened.session)
+	return opened.cookie, nil
+}
+
+func (i *Identity) decideStranger(a attempt, now time.Time) (outcome, *fault.Error) {
+	if no := i.stranger(a.form.Name).refusal(now); no != nil {
+		return waitOutcome(no), no
+	}
+	i.strangerFailed(a.form.Name, now)
+	return outcomeName, ErrWrong
+}
+
+// decide looks at a person's attempt inside the transaction, so that of two
+// attempts with one code only one can succeed, and none slips past the count.
+func (i *Identity) decide(tx *vault.Tx, a attempt) (outcome, *fault.Error, error) {
+	row, err := credentialOf(tx, a.staff)
+	if err != nil {
+		return "", nil, err
+	}
+	person, err := personOf(tx, a.staff)
+	if err != nil {
+		return "", nil, err
+	}
+	c := &row.Shared
+	if no := c.Throttle.refusal(tx.Now()); no != nil {
+		return waitOutcome(no), no, nil
+	}
+	step, codeRight := codeStep(c.Secret, a.form.Code, tx.Now(), c.LastStep)
+	how := outcomeOK
+	switch {
+	case !a.right:
+		how = outcomePassword
+	case !codeRight:
+		how = outcomeCode
+	case person.Shared.Left:
+		how = outcomeLeft
+	}
+	if how != outcomeOK {
+		c.Throttle = c.Throttle.failed(tx.Now())
+		return how, ErrWrong, credentials.Replace(tx, row)
+	}
+	c.Throttle, c.LastStep = throttle{}, step
+	if a.fresh != "" {
+		c.Password = a.fresh
+	}
+	return how, nil, credentials.Replace(tx, row)
+}
+
+func waitOutcome(no *fault.Error) outcome {
+	if no == ErrLocked {
+		return outcomeLocked
+	}
+	return outcomeSlow
+}
+
+func credentialOf(tx *vault.Tx, staff ident.ID[ident.Staff]) (credentialRow, error) {
+	row, ok, err := credentials.First(tx, "staff", string(staff[:]))
+	if err == nil && !ok {
+		err = ErrNoStaff
+	}
+	return row, err
+}
