@@ -72,6 +72,8 @@ var (
 	BucketTerminals     = Bucket{0x0043, "terminals", Box, D1, 1}
 	BucketDrawers       = Bucket{0x0044, "drawers", Ledger, D1, 1}
 	BucketPayments      = Bucket{0x0045, "payments", Ledger, D2, 1}
+	BucketTillCounters  = Bucket{0x0048, "till counters", Ledger, D1, 1}
+	BucketReceiptCopies = Bucket{0x0049, "receipt copies", Ledger, D2, 1}
 )
 
 // bucketName returns the name of a bucket on the disk.

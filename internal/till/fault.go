@@ -1,0 +1,52 @@
+package till
+
+import "coffer/internal/fault"
+
+// The faults of this package. Those that stop a payment before anything was
+// recorded come with the identifier of the payment that stands in the way,
+// where there is one.
+var (
+	// ErrAmount: the amount is zero, negative or above money.Max.
+	ErrAmount = fault.New(fault.Invalid, "Enter the amount to pay, more than 0.00.")
+	// ErrTendered: less cash was handed over than is to be paid.
+	ErrTendered = fault.New(fault.Invalid, "The cash handed over is less than the amount. Correct one of the two.")
+	// ErrCommand: the request carries no command identifier.
+	ErrCommand = fault.New(fault.Invalid, "This form is incomplete. Reload the page and send it again.")
+	// ErrDuplicate: the same client paid the same amount a moment ago.
+	// Asking again with ConfirmDuplicate takes it a second time.
+	ErrDuplicate = fault.New(fault.Conflict, "The same amount was paid for this client less than 10 minutes ago. Confirm that this is really a second payment.")
+	// ErrLocked: a payment of this client runs or is not known yet.
+	ErrLocked = fault.New(fault.Conflict, "Another payment for this client is not finished. Wait for its result before taking one more.")
+	// ErrBusy: the terminal is in use by another payment.
+	ErrBusy = fault.New(fault.Conflict, "The terminal is busy with another payment. Wait until it has ended, or use another terminal.")
+	// ErrRecovering: the outcome of an earlier payment at the terminal is not known yet.
+	ErrRecovering = fault.New(fault.Conflict, "Coffer is still asking this terminal about an earlier payment. Wait a moment, or use another terminal.")
+	// ErrUnplugged: the terminal does not answer.
+	ErrUnplugged = fault.New(fault.Unavailable, "The terminal does not answer. Check its cable and power, or use another terminal.")
+	// ErrQuarantined: the terminal may not be used.
+	ErrQuarantined = fault.New(fault.Unavailable, "This terminal is blocked. Do not use it, call IT, and use another terminal.")
+	// ErrNoTerminal: no such terminal is set up.
+	ErrNoTerminal = fault.New(fault.NotFound, "There is no such terminal. Choose one from the list.")
+	// ErrNotFound: no such payment.
+	ErrNotFound = fault.New(fault.NotFound, "There is no such payment.")
+	// ErrNoReceipt: the payment has no receipt.
+	ErrNoReceipt = fault.New(fault.NotFound, "There is no receipt, because no money moved.")
+	// ErrTooLate: the payment can no longer be cancelled.
+	ErrTooLate = fault.New(fault.Conflict, "It is too late to cancel. Wait for the result; an approved payment can be voided.")
+	// ErrNotPayment: only an approved payment can be voided or refunded.
+	ErrNotPayment = fault.New(fault.Conflict, "Only an approved payment that was not voided can be given back.")
+	// ErrRefundTooMuch: more than what is left of the payment.
+	ErrRefundTooMuch = fault.New(fault.Invalid, "That is more than what is left of this payment. Enter a smaller amount.")
+	// ErrNoChoice: the payment asks no question (any more).
+	ErrNoChoice = fault.New(fault.Conflict, "This payment waits for no answer any more. Reload the page.")
+	// ErrNotManual: the payment needs no decision by people.
+	ErrNotManual = fault.New(fault.Conflict, "This payment needs no decision by hand. Reload the page.")
+	// ErrSecondPerson: the second signature is the first person's, or says otherwise.
+	ErrSecondPerson = fault.New(fault.Conflict, "A second person must confirm the same decision.")
+	// ErrResolution: a decision by hand lacks its reason or amount.
+	ErrResolution = fault.New(fault.Invalid, "Choose what happened, the amount, and the evidence for it.")
+	// ErrReferences: every reference has been used.
+	ErrReferences = fault.New(fault.Exhausted, "The references for card payments are used up. Take cash and call IT.")
+	// ErrClosed: the till is stopping.
+	ErrClosed = fault.New(fault.Unavailable, "Coffer is stopping. Try again in a minute.")
+)

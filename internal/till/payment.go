@@ -1,0 +1,117 @@
+package till
+
+import (
+	"time"
+
+	"coffer/internal/ident"
+	"coffer/internal/money"
+)
+
+// Kind says what an attempt does with money.
+type Kind string
+
+// The kinds of attempts.
+const (
+	KindSale   Kind = "sale"   // takes money
+	KindVoid   Kind = "void"   // takes back a payment of the same batch, whole
+	KindRefund Kind = "refund" // gives back money of an earlier payment
+)
+
+// Tender says by what means the money moves.
+type Tender string
+
+// The tenders.
+const (
+	TenderCard Tender = "card"
+	TenderCash Tender = "cash"
+)
+
+// Stage is what the cashier is told about a payment. It is derived from the
+// journal's state and from what the terminal shows at the moment.
+type Stage string
+
+// The stages. Final stages do not change any more by themselves.
+const (
+	StageWaiting     Stage = "waiting"     // Coffer waits for the terminal to take the command
+	StagePresent     Stage = "present"     // the terminal waits for the card
+	StageProcessing  Stage = "processing"  // card read, the terminal talks to the bank
+	StageCancelling  Stage = "cancelling"  // cancel asked for, the result is still to come
+	StageApproved    Stage = "approved"    // final
+	StagePartial     Stage = "partial"     // final: less than asked for was approved
+	StageDeclined    Stage = "declined"    // final
+	StageCancelled   Stage = "cancelled"   // final
+	StageTimeout     Stage = "timeout"     // final: nobody presented a card in time
+	StageNotSent     Stage = "not_sent"    // final: the terminal never got the command
+	StageBusy        Stage = "busy"        // final: the terminal refused, it is busy
+	StageNotCharged  Stage = "not_charged" // final: the terminal proved that nothing was charged
+	StageUnknown     Stage = "unknown"     // not known yet: Coffer asks the terminal
+	StageUnplugged   Stage = "unplugged"   // not known yet, and the terminal is away
+	StageQuarantined Stage = "quarantined" // not known yet, and the terminal may not be used
+	StageDuplicate   Stage = "duplicate"   // a person must say: the same payment, or really a second one
+	StageSame        Stage = "same"        // final: it was the same payment, nothing charged again
+	StageManual      Stage = "manual"      // terminal and journal disagree: two people decide
+)
+
+// Payment is what a page shows of one attempt. All texts are complete English
+// sentences of the program itself; none holds anything that somebody typed.
+type Payment struct {
+	ID       ident.ID[ident.Attempt]
+	Kind     Kind
+	Tender   Tender
+	Client   ident.ID[ident.Client]
+	Original ident.ID[ident.Attempt] // of a void or refund: the payment it takes back
+
+	Terminal     ident.ID[ident.Terminal] // zero for cash
+	TerminalName string
+
+	Amount    money.Amount // asked for
+	Approved  money.Amount // moved; zero until known
+	Remaining money.Amount // of a partial approval: what is still to be paid
+	Due       money.Amount // the client's balance now; negative is a credit
+	Tendered  money.Amount // cash handed over
+	Change    money.Amount // cash handed back
+
+	Stage Stage
+	Title string // a few words: "Approved"
+	Words string // what is the case, one sentence
+	Next  string // what the cashier does now, one sentence
+
+	Final     bool // nothing more will change by itself: stop asking
+	Unknown   bool // the outcome is not known yet
+	MayCancel bool // the cancel button is armed
+	MayVoid   bool // the payment can be voided
+	MayRefund bool // the payment can be refunded
+	Choice    bool // a person must answer the duplicate question (AnswerSame, AnswerSecond)
+
+	Brand    string // "Visa"; empty until known
+	LastFour string
+	AuthCode string
+	Receipt  uint64 // the receipt's number; zero while there is none
+
+	Started time.Time
+	Elapsed time.Duration // since Started, until the end when Final
+	Steps   []Step        // what happened so far, oldest first
+}
+
+// Step is one line of a payment's history on its page.
+type Step struct {
+	At    time.Time
+	Words string // "Sent to the terminal"
+}
+
+// TerminalStatus is what a page shows of one terminal.
+type TerminalStatus struct {
+	ID          ident.ID[ident.Terminal]
+	Name        string
+	Ready       bool // a payment may begin here now
+	Attached    bool
+	Busy        bool                    // a payment is running here
+	Recovering  bool                    // an earlier outcome is not known yet
+	Quarantined bool                    // must not be used
+	Running     ident.ID[ident.Attempt] // the payment that runs or is unknown here; zero if none
+	Serial      string
+	Model       string
+	Since       time.Time // of the last change
+	Words       string    // what is the case
+	Next        string    // what to do, empty when Ready
+}
