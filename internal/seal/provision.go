@@ -147,6 +147,9 @@ func (m *tpm) ensureStorageKey() error {
 
 // isStorageKey reports whether pub is the reference template with a point.
 func isStorageKey(pub tpm2.TPMTPublic) bool {
+	if pub.Type != tpm2.ECCSRKTemplate.Type {
+		return false
+	}
 	pub.Unique = tpm2.ECCSRKTemplate.Unique
 	return bytes.Equal(tpm2.Marshal(tpm2.ECCSRKTemplate), tpm2.Marshal(pub))
 }

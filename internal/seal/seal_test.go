@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,5 +69,187 @@ func TestUnsealGivesTheProvisionedKey(t *testing.T) {
 	fi, err := os.Stat(header)
 	if err != nil || fi.Mode().Perm() != 0o600 {
 		t.Fatalf("header mode %v, %v", fi.Mode(), err)
+	}
+}
+
+func TestProvisionRefusesToReplaceAHeader(t *testing.T) {
+	header, _ := store(t)
+	before, err := os.ReadFile(header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = seal.Provision(t.Context(), sealtest.TPM(t), header, now)
+	if !errors.Is(err, seal.ErrExists) || fault.KindOf(err) != fault.Conflict {
+		t.Fatal(err)
+	}
+	after, err := os.ReadFile(header)
+	if err != nil || string(before) != string(after) {
+		t.Fatal("the header changed", err)
+	}
+}
+
+func TestTwoStoresInOneTPM(t *testing.T) {
+	a, wantA := store(t)
+	b, wantB := store(t)
+	if wantA == wantB {
+		t.Fatal("one root key twice")
+	}
+	if err := seal.Reseal(t.Context(), sealtest.TPM(t), b); err != nil {
+		t.Fatal(err, seal.Detail(err))
+	}
+	for header, want := range map[string][32]byte{a: wantA, b: wantB} {
+		k, err := seal.Unseal(t.Context(), sealtest.TPM(t), header)
+		if err != nil {
+			t.Fatal(err, seal.Detail(err))
+		}
+		if k.Derive("test") != want {
+			t.Fatal("another root key")
+		}
+		k.Wipe()
+	}
+}
+
+func TestNoTPM(t *testing.T) {
+	header, _ := store(t)
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, device := range []string{filepath.Join(t.TempDir(), "none"), file, "/dev/null"} {
+		k, err := seal.Unseal(t.Context(), device, header)
+		if err == nil {
+			k.Wipe()
+			t.Fatalf("%s: unsealed", device)
+		}
+		if fault.KindOf(err) != fault.Sealed {
+			t.Fatalf("%s: %v", device, err)
+		}
+	}
+	refuses(t, filepath.Join(t.TempDir(), "none"), header, seal.ErrNoTPM)
+	refuses(t, sealtest.TPM(t), filepath.Join(t.TempDir(), "none"), seal.ErrNoHeader)
+}
+
+func TestOtherTPMIsRefused(t *testing.T) {
+	header, _ := store(t)
+	other := sealtest.Another(t)
+	refuses(t, other, header, seal.ErrOtherTPM) // no storage key
+	k, err := seal.Provision(t.Context(), other, filepath.Join(t.TempDir(), "coffer.seal"), now)
+	if err != nil {
+		t.Fatal(err, seal.Detail(err))
+	}
+	k.Wipe()
+	refuses(t, other, header, seal.ErrOtherTPM) // another storage key
+	if _, err := seal.Inspect(t.Context(), other, header); !errors.Is(err, seal.ErrOtherTPM) {
+		t.Fatal(err)
+	}
+}
+
+// owner acts as whoever holds the TPM's owner authorization.
+func owner(t *testing.T, act func(o seal.Owner) error) {
+	t.Helper()
+	if err := seal.WithOwner(t.Context(), sealtest.TPM(t), act); err != nil {
+		t.Fatal(err, seal.Detail(err))
+	}
+}
+
+func TestClearedTPMIsRefused(t *testing.T) {
+	header, _ := store(t)
+	owner(t, seal.Owner.Clear)
+	refuses(t, sealtest.TPM(t), header, seal.ErrOtherTPM)
+}
+
+func TestForeignKeyAtTheStorageKeysPlace(t *testing.T) {
+	owner(t, seal.Owner.SealSomethingElse)
+	_, err := seal.Provision(t.Context(), sealtest.TPM(t), filepath.Join(t.TempDir(), "coffer.seal"), now)
+	if !errors.Is(err, seal.ErrHandleTaken) {
+		t.Fatal(err, seal.Detail(err))
+	}
+}
+
+func TestRemovedAndRemadeCounterIsRefused(t *testing.T) {
+	header, _ := store(t)
+	index, err := seal.CounterIndex(header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner(t, func(o seal.Owner) error { return o.RemoveCounter(index) })
+	refuses(t, sealtest.TPM(t), header, seal.ErrCounterMissing)
+	owner(t, func(o seal.Owner) error { return o.MakeCounter(index, true) })
+	refuses(t, sealtest.TPM(t), header, seal.ErrGeneration) // it went on counting
+	owner(t, func(o seal.Owner) error { return o.RemoveCounter(index) })
+	owner(t, func(o seal.Owner) error { return o.MakeCounter(index, false) })
+	refuses(t, sealtest.TPM(t), header, seal.ErrCounterForged) // another Name
+}
+
+// TestRemadeCounterAtTheNextValueIsForged strikes while a re-seal is half
+// done: the header already has a slot for the next value, which the forged
+// counter reaches under the same Name.
+func TestRemadeCounterAtTheNextValueIsForged(t *testing.T) {
+	header, _ := store(t)
+	index, err := seal.CounterIndex(header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed(t, "reseal", "both", sealtest.TPM(t), header)
+	owner(t, func(o seal.Owner) error { return o.RemoveCounter(index) })
+	owner(t, func(o seal.Owner) error { return o.MakeCounter(index, true) })
+	refuses(t, sealtest.TPM(t), header, seal.ErrCounterForged)
+}
+
+func TestOldHeaderIsRefusedAfterReseal(t *testing.T) {
+	header, want := store(t)
+	old, err := os.ReadFile(header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := seal.Reseal(t.Context(), sealtest.TPM(t), header); err != nil {
+		t.Fatal(err, seal.Detail(err))
+	}
+	k, err := seal.Unseal(t.Context(), sealtest.TPM(t), header)
+	if err != nil {
+		t.Fatal(err, seal.Detail(err))
+	}
+	if k.Derive("test") != want {
+		t.Fatal("another root key")
+	}
+	k.Wipe()
+	if err := os.WriteFile(header, old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refuses(t, sealtest.TPM(t), header, seal.ErrGeneration)
+}
+
+func TestCounterRangeFull(t *testing.T) {
+	store(t) // takes the first
+	owner(t, func(o seal.Owner) error {
+		for i := range uint32(15) {
+			if err := o.MakeCounter(0x01800cf1+i, true); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	_, err := seal.Provision(t.Context(), sealtest.TPM(t), filepath.Join(t.TempDir(), "coffer.seal"), now)
+	if !errors.Is(err, seal.ErrTPMFull) {
+		t.Fatal(err, seal.Detail(err))
+	}
+}
+
+func TestErrorsHaveCodesAndNextSteps(t *testing.T) {
+	seen := map[string]bool{}
+	for _, e := range []*fault.Error{
+		seal.ErrNoTPM, seal.ErrOtherTPM, seal.ErrGeneration, seal.ErrHeader, seal.ErrBusTampered,
+		seal.ErrLockout, seal.ErrTPMBusy, seal.ErrCounterMissing, seal.ErrCounterForged, seal.ErrExists,
+		seal.ErrNoHeader, seal.ErrTPMFull, seal.ErrHandleTaken, seal.ErrLevel, seal.ErrMemory,
+		seal.ErrWrite, seal.ErrTPM, seal.ErrSoftwareTPM,
+	} {
+		code := seal.Code(e)
+		if code == "" || seen[code] || !strings.Contains(e.Message(), "("+code+")") {
+			t.Errorf("code %q of %q", code, e.Message())
+		}
+		seen[code] = true
+	}
+	if seal.Code(errors.New("other")) != "" {
+		t.Error("a code for a stranger")
 	}
 }

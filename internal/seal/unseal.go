@@ -52,24 +52,32 @@ func Inspect(ctx context.Context, device, headerPath string) (Status, error) {
 }
 
 // choose finds the slot of the newest root whose generation is the counter's.
-func (m *tpm) choose(h *header) (tpmSlot, counter, uint64, error) {
+// A slot that cannot be tried does not keep another from being tried.
+func (m *tpm) choose(h *header) (slot tpmSlot, c counter, v uint64, err error) {
 	if err := m.pinned(h.SRKName); err != nil {
 		return tpmSlot{}, counter{}, 0, err
 	}
+	failure := error(ErrGeneration)
 	for _, slot := range h.newest().TPM {
-		c, err := m.findCounter(slot.GenIndex)
-		if err != nil {
-			return tpmSlot{}, counter{}, 0, err
-		}
-		v, err := m.read(c)
-		if err != nil {
-			return tpmSlot{}, counter{}, 0, err
-		}
-		if v == slot.GenValue {
+		c, v, err := m.counterOf(slot)
+		if err == nil && v == slot.GenValue {
 			return slot, c, v, nil
 		}
+		if err != nil {
+			failure = err
+		}
 	}
-	return tpmSlot{}, counter{}, 0, ErrGeneration
+	return tpmSlot{}, counter{}, 0, failure
+}
+
+// counterOf finds and reads the counter of a slot.
+func (m *tpm) counterOf(slot tpmSlot) (counter, uint64, error) {
+	c, err := m.findCounter(slot.GenIndex)
+	if err != nil {
+		return counter{}, 0, err
+	}
+	v, err := m.read(c)
+	return c, v, err
 }
 
 // open unseals the newest root key into root, authenticates the header and

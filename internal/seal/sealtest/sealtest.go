@@ -70,3 +70,10 @@ func Key(t testing.TB) *seal.Key {
 	t.Cleanup(k.Wipe)
 	return k
 }
+
+// Another returns the unix socket of one more software TPM, which no other
+// call returns: another box.
+func Another(t testing.TB) (device string) {
+	t.Helper()
+	return start(t)
+}

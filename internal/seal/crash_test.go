@@ -1,0 +1,178 @@
+package seal_test
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"coffer/internal/seal"
+	"coffer/internal/seal/sealtest"
+)
+
+// childEnv tells this test binary to be the process that gets killed:
+// act, step, device, header.
+const childEnv = "COFFER_SEAL_CHILD"
+
+func TestMain(m *testing.M) {
+	if act := os.Getenv(childEnv); act != "" {
+		child(act, os.Args[1:])
+	}
+	os.Exit(m.Run())
+}
+
+// child does the act and kills itself after the step.
+func child(act string, args []string) {
+	ctx := context.Background()
+	die := func(step string) {
+		if step == args[0] {
+			syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		}
+	}
+	var err error
+	switch act {
+	case "provision":
+		_, err = seal.ProvisionSteps(ctx, args[1], args[2], now, die)
+	case "reseal":
+		err = seal.ResealSteps(ctx, args[1], args[2], die)
+	case "swtpm":
+		var device string
+		if device, _, err = seal.StartSoftwareTPM(ctx, args[1]); err == nil {
+			os.Stdout.WriteString(device + "\n")
+			select {}
+		}
+	}
+	if err != nil {
+		os.Stderr.WriteString(err.Error() + seal.Detail(err) + "\n")
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// killed runs a child that must die by its own SIGKILL.
+func killed(t *testing.T, act, step, device, header string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], step, device, header)
+	cmd.Env = append(os.Environ(), childEnv+"="+act)
+	out, err := cmd.CombinedOutput()
+	ws, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if err == nil || !ok || !ws.Signaled() || ws.Signal() != syscall.SIGKILL {
+		t.Fatalf("%s was not killed at %q: %v %s", act, step, err, out)
+	}
+}
+
+func TestKilledProvisionLeavesNothingOrAHeaderThatOpens(t *testing.T) {
+	device := sealtest.TPM(t)
+	for _, step := range []string{"storage key", "counter", "sealed", "proven", "header"} {
+		header := filepath.Join(t.TempDir(), "coffer.seal")
+		killed(t, "provision", step, device, header)
+		if _, err := os.Stat(header); err != nil {
+			if step == "header" {
+				t.Fatal("no header after the last step")
+			}
+			k, err := seal.Provision(t.Context(), device, header, now)
+			if err != nil {
+				t.Fatalf("after %q: %v %s", step, err, seal.Detail(err))
+			}
+			k.Wipe()
+		}
+		k, err := seal.Unseal(t.Context(), device, header)
+		if err != nil {
+			t.Fatalf("after %q: %v %s", step, err, seal.Detail(err))
+		}
+		k.Wipe()
+	}
+}
+
+func TestKilledResealOpens(t *testing.T) {
+	device := sealtest.TPM(t)
+	header, want := store(t)
+	for _, step := range []string{"both", "incremented", "one", "both", "both", "incremented", "incremented"} {
+		killed(t, "reseal", step, device, header)
+		k, err := seal.Unseal(t.Context(), device, header)
+		if err != nil {
+			t.Fatalf("after %q: %v %s", step, err, seal.Detail(err))
+		}
+		if k.Derive("test") != want {
+			t.Fatalf("after %q: another root key", step)
+		}
+		k.Wipe()
+	}
+}
+
+func TestSoftwareTPMDiesWithItsParentAndKeepsItsState(t *testing.T) {
+	dir, err := os.MkdirTemp("", "tpm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "", dir)
+	cmd.Env = append(os.Environ(), childEnv+"=swtpm")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	device := line[:len(line)-1]
+	header := filepath.Join(t.TempDir(), "coffer.seal")
+	k, err := seal.Provision(t.Context(), device, header, now)
+	if err != nil {
+		t.Fatal(err, seal.Detail(err))
+	}
+	want := k.Derive("test")
+	k.Wipe()
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Fatal("the parent ended by itself")
+	}
+	gone(t, device)
+	device, stop, err := seal.StartSoftwareTPM(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err, seal.Detail(err))
+	}
+	k, err = seal.Unseal(t.Context(), device, header)
+	if err != nil {
+		t.Fatal(err, seal.Detail(err))
+	}
+	if k.Derive("test") != want {
+		t.Fatal("another root key")
+	}
+	k.Wipe()
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	gone(t, device)
+}
+
+// gone waits until nothing listens at device.
+func gone(t *testing.T, device string) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(10 * time.Second)
+	for {
+		c, err := net.Dial("unix", device)
+		if err != nil {
+			return
+		}
+		c.Close()
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("the software TPM outlives its parent")
+		}
+	}
+}

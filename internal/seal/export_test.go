@@ -1,0 +1,165 @@
+package seal
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/google/go-tpm/tpm2"
+)
+
+// What the tests of package seal_test need of the inside. They stand outside
+// because sealtest imports seal.
+
+// ProvisionSteps is Provision with a call after each step.
+func ProvisionSteps(ctx context.Context, device, path string, now time.Time, after func(string)) (*Key, error) {
+	return provision(ctx, device, path, now, after)
+}
+
+// ResealSteps is Reseal with a call after each step.
+func ResealSteps(ctx context.Context, device, path string, after func(string)) error {
+	return reseal(ctx, device, path, after)
+}
+
+// Root returns the root key's bytes in its page.
+func Root(k *Key) []byte { return k.root.b[:rootBytes] }
+
+// NewPage returns a locked page and its wipe.
+func NewPage() (b []byte, wipe, free func(), err error) {
+	p, err := newPage()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return p.b, p.wipe, p.free, nil
+}
+
+// Secret unseals the secret of the header's slot, with or without encryption
+// on the bus.
+func Secret(ctx context.Context, device, path string, plain bool) (secret []byte, err error) {
+	h, err := readHeader(path)
+	if err != nil {
+		return nil, err
+	}
+	err = withTPM(ctx, device, func(m *tpm) error {
+		slot, c, v, err := m.choose(h)
+		if err != nil {
+			return err
+		}
+		if !plain {
+			secret, err = m.unsealSecret(slot.Public, slot.Private, c, v)
+			return err
+		}
+		secret, err = m.unsealPlainly(slot, c, v)
+		return err
+	})
+	return secret, err
+}
+
+// unsealPlainly is how it must not be done: a session without salt and
+// parameter encryption.
+func (m *tpm) unsealPlainly(slot tpmSlot, c counter, v uint64) ([]byte, error) {
+	object, err := m.load(slot.Public, slot.Private)
+	if err != nil {
+		return nil, err
+	}
+	s, _, err := tpm2.PolicySession(m.t, tpm2.TPMAlgSHA256, nonceBytes)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.satisfy(s, c, v); err != nil {
+		return nil, err
+	}
+	object.Auth = s
+	rsp, err := tpm2.Unseal{ItemHandle: object}.Execute(m.t)
+	if err != nil {
+		return nil, err
+	}
+	return rsp.OutData.Buffer, nil
+}
+
+// Forge rewrites the header at path with a true digest after change, as
+// somebody can who has no key.
+func Forge(path string, change func(createdYear *time.Time, gen *uint32, value *uint64)) error {
+	h, err := readHeader(path)
+	if err != nil {
+		return err
+	}
+	change(&h.Created, &h.Roots[0].Gen, &h.Roots[0].TPM[0].GenValue)
+	h.Digest = h.digest()
+	return replace(path, h)
+}
+
+// Respell decodes and encodes a header.
+func Respell(b []byte) ([]byte, error) {
+	h, err := decodeHeader(b)
+	if err != nil {
+		return nil, err
+	}
+	return h.encode()
+}
+
+// CounterIndex returns the NV index of the header's first slot.
+func CounterIndex(path string) (uint32, error) {
+	h, err := readHeader(path)
+	if err != nil {
+		return 0, err
+	}
+	return h.Roots[0].TPM[0].GenIndex, nil
+}
+
+// WithOwner runs fn as whoever holds the TPM's owner authorization.
+func WithOwner(ctx context.Context, device string, fn func(o Owner) error) error {
+	return withTPM(ctx, device, func(m *tpm) error {
+		if _, err := m.readStorageKey(); err != nil {
+			return err
+		}
+		return fn(Owner{m})
+	})
+}
+
+// Owner is root on the box, or a thief with the owner authorization.
+type Owner struct{ m *tpm }
+
+// Clear clears the TPM, as the firmware menu does.
+func (o Owner) Clear() error {
+	_, err := tpm2.Clear{AuthHandle: tpm2.AuthHandle{Handle: tpm2.TPMRHLockout, Auth: tpm2.PasswordAuth(nil)}}.Execute(o.m.t)
+	return err
+}
+
+// RemoveCounter undefines an index.
+func (o Owner) RemoveCounter(index uint32) error { return o.m.removeCounter(tpm2.TPMHandle(index)) }
+
+// MakeCounter defines a counter with the same public area and the owner's own
+// authorization, or with another public area, and increments it once.
+func (o Owner) MakeCounter(index uint32, sameName bool) error {
+	pub := counterPublic(tpm2.TPMHandle(index), false)
+	pub.Attributes.OwnerWrite = !sameName
+	def := tpm2.NVDefineSpace{AuthHandle: o.m.owner(in), Auth: tpm2.TPM2BAuth{Buffer: []byte("mine")}, PublicInfo: tpm2.New2B(pub)}
+	if _, err := def.Execute(o.m.t); err != nil {
+		return err
+	}
+	name, err := tpm2.NVName(&pub)
+	if err != nil {
+		return err
+	}
+	return o.m.increment(counter{pub.NVIndex, *name}, "mine")
+}
+
+// SealSomethingElse puts a key of another kind where the storage key belongs.
+func (o Owner) SealSomethingElse() error {
+	rsp, err := tpm2.CreatePrimary{PrimaryHandle: tpm2.TPMRHOwner, InPublic: tpm2.New2B(tpm2.RSASRKTemplate)}.Execute(o.m.t)
+	if err != nil {
+		return err
+	}
+	_, err = tpm2.EvictControl{
+		Auth:             tpm2.TPMRHOwner,
+		ObjectHandle:     tpm2.NamedHandle{Handle: rsp.ObjectHandle, Name: rsp.Name},
+		PersistentHandle: storageKeyHandle,
+	}.Execute(o.m.t)
+	return o.m.flush(rsp.ObjectHandle, err)
+}
+
+// Patient sends one command over c with the patience of every command.
+func Patient(ctx context.Context, c net.Conn, command []byte) ([]byte, error) {
+	return (&patient{ctx, &socket{c}}).Send(command)
+}

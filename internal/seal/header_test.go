@@ -1,0 +1,90 @@
+package seal_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"coffer/internal/fault"
+	"coffer/internal/seal"
+	"coffer/internal/seal/sealtest"
+)
+
+func TestEveryFlippedBitOfTheHeaderIsRefused(t *testing.T) {
+	header, _ := store(t)
+	b, err := os.ReadFile(header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := seal.Respell(b); err != nil {
+		t.Fatal(err)
+	}
+	for i := range b {
+		for bit := range 8 {
+			b[i] ^= 1 << bit
+			if _, err := seal.Respell(b); err == nil { // in the MAC, which needs the key
+				if err := os.WriteFile(header, b, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				refuses(t, sealtest.TPM(t), header, seal.ErrHeader)
+			} else if fault.KindOf(err) != fault.Sealed {
+				t.Fatalf("byte %d bit %d: %v", i, bit, err)
+			}
+			b[i] ^= 1 << bit
+		}
+	}
+	for _, cut := range []int{0, 1, len(b) / 2, len(b) - 1} {
+		if err := os.WriteFile(header, b[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		refuses(t, sealtest.TPM(t), header, seal.ErrHeader)
+	}
+	if err := os.WriteFile(header, bytes.Repeat([]byte(" "), 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refuses(t, sealtest.TPM(t), header, seal.ErrHeader)
+}
+
+// TestHeaderChangedWithATrueDigest is the attacker who knows the format.
+func TestHeaderChangedWithATrueDigest(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(created *time.Time, gen *uint32, value *uint64)
+		want   *fault.Error
+	}{
+		"created": {func(c *time.Time, _ *uint32, _ *uint64) { *c = c.AddDate(1, 0, 0) }, seal.ErrHeader},
+		"root":    {func(_ *time.Time, g *uint32, _ *uint64) { *g++ }, seal.ErrHeader},
+		"value":   {func(_ *time.Time, _ *uint32, v *uint64) { *v++ }, seal.ErrGeneration},
+	} {
+		t.Run(name, func(t *testing.T) {
+			header, _ := store(t)
+			if err := seal.Forge(header, c.change); err != nil {
+				t.Fatal(err)
+			}
+			refuses(t, sealtest.TPM(t), header, c.want)
+		})
+	}
+}
+
+func TestHeaderOfANewerVersion(t *testing.T) {
+	if _, err := seal.Respell([]byte(`{"Version": 2}`)); !errors.Is(err, seal.ErrLevel) {
+		t.Fatal(err)
+	}
+}
+
+// FuzzHeader: what is accepted has exactly one spelling.
+func FuzzHeader(f *testing.F) {
+	f.Add([]byte(`{"Version":1}`))
+	f.Add([]byte(`{"Version":1,"Roots":[{"Gen":1,"TPM":[{"GenIndex":4294967295}]}]}`))
+	f.Add([]byte(`[]`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		again, err := seal.Respell(b)
+		if err == nil && !bytes.Equal(again, b) {
+			t.Fatalf("two spellings of one header")
+		}
+		if err != nil && fault.KindOf(err) != fault.Sealed {
+			t.Fatal(err)
+		}
+	})
+}

@@ -1,0 +1,65 @@
+package seal
+
+import (
+	"context"
+)
+
+// Reseal seals the root key anew for the next value of the generation counter
+// and then moves the counter there: every older copy of the header stops
+// opening. The steps are in an order in which a cut after any of them, with or
+// without the TPM losing power too, leaves a header that opens.
+func Reseal(ctx context.Context, device, headerPath string) error {
+	return reseal(ctx, device, headerPath, func(string) {})
+}
+
+// reseal is Reseal with a call after each of its steps.
+func reseal(ctx context.Context, device, headerPath string, after func(step string)) error {
+	h, err := readHeader(headerPath)
+	if err != nil {
+		return err
+	}
+	p, err := newPage()
+	if err != nil {
+		return err
+	}
+	defer p.free()
+	return withTPM(ctx, device, func(m *tpm) error {
+		return m.reseal(h, p.b[:rootBytes], headerPath, after)
+	})
+}
+
+// reseal does the TPM's and the file's part.
+func (m *tpm) reseal(h *header, root []byte, headerPath string, after func(string)) error {
+	old, c, v, err := m.choose(h)
+	if err != nil {
+		return err
+	}
+	if _, _, err := m.open(h, root); err != nil {
+		return err
+	}
+	newest := h.newest()
+	fresh, err := m.newSlot(root, h.StoreID, newest.Gen, c, v+1)
+	if err != nil {
+		return err
+	}
+	newest.TPM = []tpmSlot{old, fresh}
+	h.sign(root)
+	if err := replace(headerPath, h); err != nil {
+		return err
+	}
+	after("both")
+	if err := m.increment(c, authText(derive(root, counterAuthLabel))); err != nil {
+		return err
+	}
+	after("incremented")
+	newest.TPM = []tpmSlot{fresh}
+	h.sign(root)
+	if err := m.prove(h, root); err != nil {
+		return err
+	}
+	if err := replace(headerPath, h); err != nil {
+		return err
+	}
+	after("one")
+	return nil
+}
