@@ -83,12 +83,19 @@ func fits(keys, words []string) bool {
 	return true
 }
 
-// searchKeys returns what a client can be found by: each word of the name,
-// the account number, and its digits without the leading zeros.
+// searchKeys returns what a client can be found by: each word of the name and
+// each part of a double name, the account number, and its digits without the
+// leading zeros.
 func searchKeys(r clientRow) []string {
 	keys := strings.Fields(fold(r.Private.Name.Reveal()))
+	for _, word := range keys {
+		if parts := strings.Split(word, "-"); len(parts) > 1 {
+			keys = append(keys, parts[1:]...)
+		}
+	}
 	account := strings.ToLower(string(r.Shared.account()))
-	return append(keys, account, strings.TrimLeft(account, "p-0"))
+	keys = append(keys, account, strings.TrimLeft(account, "p-0"))
+	return slices.DeleteFunc(keys, func(k string) bool { return k == "" })
 }
 
 func lettersIn(words []string) int {
