@@ -75,22 +75,18 @@ func blocked(plain string) bool {
 // password of more of them is long enough to be hard to guess.
 const wordsAtOnce = 3
 
-// composed reports whether s is at most n words of the blocklist and digits,
-// with one word at least, here or before.
+// composed reports whether s is at most n words of the blocklist and any
+// digits, with one word at least, here or before.
 func composed(s string, n int, some bool) bool {
-	s = strings.TrimLeftFunc(s, unicode.IsDigit)
 	if s == "" {
 		return some
 	}
-	if n == 0 {
-		return false
-	}
-	for end := range len(s) {
-		if blocklist[s[:end+1]] && composed(s[end+1:], n-1, true) {
+	for end := 1; n > 0 && end <= len(s); end++ {
+		if blocklist[s[:end]] && composed(s[end:], n-1, true) {
 			return true
 		}
 	}
-	return false
+	return s[0] >= '0' && s[0] <= '9' && composed(s[1:], n, some)
 }
 
 // repeats reports whether s is up to eight letters over and over.
