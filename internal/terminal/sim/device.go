@@ -1,0 +1,241 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"coffer/internal/money"
+)
+
+// Screen is what the device shows.
+type Screen string
+
+// The screens.
+const (
+	Off        Screen = "off"
+	Booting    Screen = "booting"
+	Idle       Screen = "idle"
+	Present    Screen = "present card"
+	PIN        Screen = "enter PIN"
+	Processing Screen = "processing"
+	Remove     Screen = "remove card"
+)
+
+// Codes of the device, where the protocol's sources name them. That of a
+// record that is not found and those of bad commands differ between models.
+const (
+	codeOK             = "000000"
+	codeTimeout        = "100001"
+	codeAborted        = "100002"
+	codeBadCommand     = "100003"
+	codeUnsupported    = "100004"
+	codeConnect        = "100007"
+	codeLocalDuplicate = "100011"
+	codeNotFound       = "100023"
+	codeHostDuplicate  = "103000"
+)
+
+// tx is a transaction on the device.
+type tx struct {
+	link     *link
+	payload  []byte // the command as it came
+	typ      string // its TYPE
+	act      Act
+	ref      string
+	invoice  string
+	amount   money.Amount
+	override bool   // no duplicate check
+	href     string // host reference of the original
+	termRef  string // terminal reference of the original
+	origRef  string // ECR reference of the original
+	of       *Truth // the original, when it was found
+	report   bool   // the driver wants status reports
+
+	card  Card
+	entry string   // entry mode of the account group
+	flaws []*Fault // the faults that have met this exchange
+}
+
+func (t *tx) refersTo() bool { return t.href != "" || t.termRef != "" || t.origRef != "" }
+
+// hit reports whether a fault of that kind has met the exchange.
+func (t *tx) hit(k Kind) bool { return find(t.flaws, k) != nil }
+
+func find(flaws []*Fault, k Kind) *Fault {
+	i := slices.IndexFunc(flaws, func(f *Fault) bool { return f.Kind == k })
+	if i < 0 {
+		return nil
+	}
+	return flaws[i]
+}
+
+// begin puts a transaction on the device.
+func (s *Sim) begin(t *tx) {
+	s.tx = t
+	if t.refersTo() {
+		s.refer(t)
+	}
+	if t.act == Void || t.of != nil || t.refersTo() {
+		s.process(t)
+		return
+	}
+	s.show(Present)
+	s.wait(s.o.CardTimeout, func() { s.finish(t, s.plain(t, codeTimeout, "TIMEOUT")) })
+	if !s.o.Manual && !t.hit(Timeout) {
+		s.hand = s.after(s.o.CardDelay, func() {
+			if s.tx == t && s.screen == Present {
+				s.present(Cards()["visa"], entryContactless)
+			}
+		})
+	}
+}
+
+// refer finds the original that a void or refund names.
+func (s *Sim) refer(t *tx) {
+	lines := s.book.lines
+	if t.act == Void {
+		lines = s.book.open()
+	}
+	o, ok := newest(lines, func(o Truth) bool {
+		named := t.href != "" && o.HostRef == t.href || t.href == "" && t.termRef != "" && o.TerminalRef == t.termRef ||
+			t.href == "" && t.termRef == "" && o.Ref == t.origRef
+		return named && (o.Act == Charge || o.Act == Refund && t.act == Void)
+	})
+	if !ok {
+		return
+	}
+	t.of = &o
+	t.card = cardOf(o)
+	t.entry = o.EntryMode
+	if t.act == Void {
+		t.amount = o.Amount
+	}
+}
+
+// cardOf returns the card of a ledger line, as far as the line tells.
+func cardOf(o Truth) Card {
+	for _, c := range Cards() {
+		if c.LastFour == o.LastFour && c.Brand == o.Brand {
+			return c
+		}
+	}
+	return Card{Brand: o.Brand, LastFour: o.LastFour, typ: "99"}
+}
+
+// Entry modes of the account group.
+const (
+	entryContactless = "2"
+	entryChip        = "4"
+)
+
+// present is the moment at which a card meets the reader.
+func (s *Sim) present(c Card, entry string) {
+	t := s.tx
+	t.card, t.entry = c, entry
+	if entry == entryChip && s.o.PINDelay > 0 {
+		s.show(PIN)
+		s.wait(s.o.PINDelay, func() { s.process(t) })
+		return
+	}
+	s.process(t)
+}
+
+// process asks the issuer.
+func (s *Sim) process(t *tx) {
+	if f := find(t.flaws, PowerBefore); f != nil {
+		s.powerCycle(time.Duration(f.Delay))
+		return
+	}
+	s.show(Processing)
+	r, delay := s.ruling(t)
+	s.wait(delay, func() { s.decide(t, r) })
+}
+
+// decide takes the issuer's answer: the ledger first, then everything else.
+func (s *Sim) decide(t *tx, r Ruling) {
+	v := s.judge(t, r)
+	a := s.plain(t, v.device, v.text)
+	a.verdict = &v
+	if v.moves() {
+		line, err := s.book.append(s.truth(t, v))
+		if err != nil {
+			s.breakDown(err)
+			return
+		}
+		a.line = line
+	} else {
+		a.line = s.truth(t, v)
+	}
+	if v.original != nil {
+		a.line = *v.original
+	}
+	if f := find(t.flaws, PowerAfter); f != nil {
+		s.powerCycle(time.Duration(f.Delay))
+		return
+	}
+	if t.entry == entryChip && t.of == nil && s.o.RemoveDelay > 0 {
+		s.show(Remove)
+		s.wait(s.o.RemoveDelay, func() { s.finish(t, a) })
+		return
+	}
+	s.finish(t, a)
+}
+
+// truth is the ledger line of a transaction that the issuer answers with v.
+func (s *Sim) truth(t *tx, v verdict) Truth {
+	n := len(s.book.lines) + 1
+	o := Truth{
+		Time: s.o.Now(), Act: t.act, Ref: t.ref, Invoice: t.invoice,
+		Requested: t.amount, Amount: v.approved,
+		TerminalRef: fmt.Sprint(n), Batch: s.book.batch(),
+		Brand: t.card.Brand, LastFour: t.card.LastFour, EntryMode: t.entry, Override: t.override,
+	}
+	if v.host != "" {
+		o.HostRef = fmt.Sprintf("2%010d", n)
+	}
+	if v.moves() {
+		o.AuthCode = fmt.Sprintf("%06d", s.codes.IntN(1_000_000))
+	}
+	if t.of != nil {
+		o.Of, o.OfRef, o.OfAct = t.of.HostRef, t.of.Ref, t.of.Act
+	}
+	return o
+}
+
+// abort ends the transaction as long as the issuer has not been asked.
+func (s *Sim) abort() bool {
+	if s.tx == nil || s.screen != Present && s.screen != PIN {
+		return false
+	}
+	t := s.tx
+	s.finish(t, s.plain(t, codeAborted, "ABORTED"))
+	return true
+}
+
+// finish takes the transaction off the device and sends its reply.
+func (s *Sim) finish(t *tx, a *answer) {
+	s.clearDevice()
+	s.reply(t.link, a)
+}
+
+func (s *Sim) clearDevice() {
+	s.tx = nil
+	s.stop(&s.clock)
+	s.stop(&s.hand)
+	s.screen = Idle
+}
+
+// wait arms the device's one clock.
+func (s *Sim) wait(d time.Duration, f func()) {
+	s.stop(&s.clock)
+	s.clock = s.after(d, f)
+}
+
+// show changes the screen, and reports it to a driver that asked.
+func (s *Sim) show(screen Screen) {
+	s.screen = screen
+	if s.tx != nil && (s.tx.report || s.tx.hit(Chatter)) {
+		s.statusReport(s.tx.link, screen)
+	}
+}

@@ -1,0 +1,33 @@
+// Package sim is a card terminal in software: it speaks the semi-integrated
+// PAX protocol to whoever drives it, through a pseudo-terminal, a TCP socket or
+// a connection in memory, with one engine behind all three doors.
+//
+// # What it promises
+//
+// The layers are those of a real device. The link answers each frame with ACK
+// or NAK, sends a reply until it is acknowledged, and ends an exchange with
+// EOT. The personality answers A00, A14, A16, A26, T00, R00, R02 and B00. The
+// device shows one transaction at a time: present card, PIN, processing, remove
+// card. The issuer approves or declines by simple rules. The truth is what the
+// issuer did: every charge, void, refund and batch close is one line of JSON in
+// the ledger file, made durable before the reply leaves, and read back when the
+// terminal is started again. Whatever goes wrong on the wire, the ledger is
+// what the card holder's bank would say.
+//
+// Faults (see Kinds) are what makes it useful: given one by one, as a script,
+// or drawn by a seeded generator. They disturb what the other side sees and
+// when the power fails; they never edit the ledger.
+//
+// # What it is not
+//
+// No real card number, key or PIN exists here. The only card numbers are the
+// card brands' published test numbers, of which the last four digits go on the
+// wire; the one exception is the fault pan-leak, which sends a whole test
+// number where none belongs.
+//
+// # Clock and goroutines
+//
+// Time is read and waited for through package time alone, so that a Sim with
+// Pipe works in a testing/synctest bubble. One goroutine owns all state; each
+// connection adds a reader and a writer. Close ends all of them.
+package sim

@@ -1,0 +1,204 @@
+package sim
+
+import (
+	"time"
+
+	"coffer/internal/money"
+)
+
+// Ruling is what the issuer decides.
+type Ruling string
+
+// The rulings.
+const (
+	Approve   Ruling = "approve"   // host code 00
+	Decline   Ruling = "decline"   // host code 05, do not honour
+	NoFunds   Ruling = "funds"     // host code 51, insufficient funds
+	Half      Ruling = "half"      // host code 10: half of the amount is approved
+	Slow      Ruling = "slow"      // host code 00, after Options.SlowHost
+	Unreached Ruling = "host-down" // no host answers: device code 100007, nothing is charged
+)
+
+// Rule is one of the issuer's rules: it decides every amount with these cents.
+type Rule struct {
+	Cents int    `json:"cents"` // 0 to 99
+	Do    Ruling `json:"do"`
+}
+
+// DefaultRules decide by cents that no fee list has: .41 is declined, .51 has
+// no funds, .61 is approved in half, .68 is slow, .91 does not reach the host.
+func DefaultRules() []Rule {
+	return []Rule{{41, Decline}, {51, NoFunds}, {61, Half}, {68, Slow}, {91, Unreached}}
+}
+
+// NoRules lets every amount pass.
+func NoRules() []Rule { return []Rule{} }
+
+// Card is a test card.
+type Card struct {
+	Brand    string
+	LastFour string
+	number   string // a brand's published test number; leaves only by the fault pan-leak
+	typ      string // card type in the account group
+	aid      string
+	label    string
+	expiry   string       // MMYY
+	ruling   Ruling       // what the issuer decides for this card
+	balance  money.Amount // of a prepaid card: no more than this is approved; 0 is no limit
+}
+
+func testCard(brand, number, typ, aid, label string) Card {
+	return Card{Brand: brand, LastFour: number[len(number)-4:], number: number, typ: typ, aid: aid, label: label,
+		expiry: "1230", ruling: Approve}
+}
+
+// Cards returns the test cards by the name under which Tap and Insert know
+// them: five brands, one that is declined, one without funds, and a prepaid
+// one that holds 50.00 dollars.
+func Cards() map[string]Card {
+	visa := func(number string) Card {
+		return testCard("Visa", number, "01", "A0000000031010", "VISA CREDIT")
+	}
+	declined, poor, prepaid := visa("4000000000000002"), visa("4000000000009995"), visa("4000056655665556")
+	declined.ruling, poor.ruling, prepaid.balance = Decline, NoFunds, 5000
+	return map[string]Card{
+		"visa":       visa("4111111111111111"),
+		"mastercard": testCard("Mastercard", "5555555555554444", "02", "A0000000041010", "Debit MasterCard"),
+		"amex":       testCard("American Express", "378282246310005", "03", "A00000002501", "AMERICAN EXPRESS"),
+		"discover":   testCard("Discover", "6011111111111117", "04", "A0000001523010", "DISCOVER"),
+		"jcb":        testCard("JCB", "3530111333300000", "07", "A0000000651010", "JCB CREDIT"),
+		"declined":   declined,
+		"poor":       poor,
+		"prepaid":    prepaid,
+	}
+}
+
+// verdict is the issuer's answer to one order.
+type verdict struct {
+	device   string // device code
+	text     string // its words
+	host     string // host code; "" when no host answered
+	hostText string
+	approved money.Amount
+	original *Truth // of a duplicate
+}
+
+func (v verdict) moves() bool { return v.original == nil && (v.host == "00" || v.host == "10") }
+
+// ruling returns what the rules, the card and a fault make of a sale, and how
+// long the host takes to say so.
+func (s *Sim) ruling(t *tx) (Ruling, time.Duration) {
+	r := Approve
+	if t.act == Charge {
+		for _, rule := range s.o.Rules {
+			if int(t.amount%100) == rule.Cents {
+				r = rule.Do
+			}
+		}
+		if t.card.ruling != Approve && t.card.ruling != "" {
+			r = t.card.ruling
+		}
+	}
+	switch {
+	case s.declineNext:
+		r, s.declineNext = Decline, false
+	case t.hit(Partial):
+		r = Half
+	case t.hit(HostDown):
+		r = Unreached
+	case t.hit(SlowHost):
+		r = Slow
+	}
+	if r == Slow {
+		return Approve, s.o.SlowHost
+	}
+	return r, s.o.HostDelay
+}
+
+// judge is the issuer's decision. It changes nothing.
+func (s *Sim) judge(t *tx, r Ruling) verdict {
+	if o, code, is := s.duplicate(t); is {
+		return verdict{device: code, text: duplicateText(code), host: "00", hostText: "DUPLICATE", approved: o.Amount, original: &o}
+	}
+	if t.act != Charge {
+		if v, bad := s.refused(t); bad {
+			return v
+		}
+	}
+	switch r {
+	case Decline:
+		return verdict{device: "000100", text: "DECLINE", host: "05", hostText: "DO NOT HONOR"}
+	case NoFunds:
+		return verdict{device: "000000", text: "OK", host: "51", hostText: "INSUFF FUNDS"}
+	case Unreached:
+		return verdict{device: "100007", text: "CONNECT ERROR"}
+	}
+	approved := t.amount
+	if r == Half && t.act == Charge {
+		approved = (approved + 1) / 2
+	}
+	if t.act == Charge && t.card.balance > 0 {
+		approved = min(approved, t.card.balance)
+	}
+	if approved < t.amount {
+		return verdict{device: "000000", text: "OK", host: "10", hostText: "PARTIAL APPROVAL", approved: approved}
+	}
+	return verdict{device: "000000", text: "OK", host: "00", hostText: "APPROVAL", approved: approved}
+}
+
+func duplicateText(code string) string {
+	if code == codeHostDuplicate {
+		return "DUPLICATE AT HOST"
+	}
+	return "DUP TRANSACTION"
+}
+
+// refused checks a void or refund against what it refers to.
+func (s *Sim) refused(t *tx) (verdict, bool) {
+	no := func(text string) (verdict, bool) {
+		return verdict{device: "000100", text: "DECLINE", host: "12", hostText: text}, true
+	}
+	switch {
+	case t.of == nil && (t.act == Void || t.refersTo()):
+		return no("ORIGINAL NOT FOUND")
+	case t.of == nil:
+		return verdict{}, false
+	case t.act == Void && s.book.left(*t.of) != t.of.Amount:
+		return no("ALREADY VOIDED")
+	case t.act == Refund && s.book.left(*t.of) < t.amount:
+		return no("EXCEEDS ORIGINAL")
+	}
+	return verdict{}, false
+}
+
+// duplicate reports whether an order repeats one, and which code says so. The
+// terminal's own check compares kind, amount and ECR reference; the host's
+// compares amount and card within a window of time.
+func (s *Sim) duplicate(t *tx) (Truth, string, bool) {
+	if t.override {
+		return Truth{}, "", false
+	}
+	same := func(o Truth) bool { return o.Act == t.act && o.Requested == t.amount }
+	local := func(o Truth) bool { return same(o) && o.Ref != "" && o.Ref == t.ref }
+	if o, ok := newest(s.book.open(), local); ok {
+		return o, codeLocalDuplicate, true
+	}
+	if t.act != Charge {
+		return Truth{}, "", false
+	}
+	forced := func(k Kind, code string) (Truth, string, bool) {
+		o, ok := newest(s.book.open(), func(o Truth) bool { return same(o) && s.book.left(o) == o.Amount })
+		return o, code, ok && t.hit(k)
+	}
+	if o, code, ok := forced(LocalDup, codeLocalDuplicate); ok {
+		return o, code, true
+	}
+	if o, code, ok := forced(HostDup, codeHostDuplicate); ok {
+		return o, code, true
+	}
+	window := func(o Truth) bool {
+		return same(o) && o.LastFour == t.card.LastFour && s.o.Now().Sub(o.Time) < s.o.DuplicateWindow
+	}
+	o, ok := newest(s.book.lines, window)
+	return o, codeHostDuplicate, ok && s.o.DuplicateWindow > 0
+}

@@ -1,0 +1,220 @@
+package sim
+
+import (
+	"bytes"
+	"time"
+
+	"coffer/internal/terminal/frame"
+)
+
+// parcel is a frame on its way to the driver.
+type parcel struct {
+	frame  []byte
+	flaws  []*Fault // faults of its bytes and of its end
+	wait   bool     // more packets follow, or it is a status report: no EOT after its ACK
+	answer []byte   // payload of the command that it answers
+	tries  int
+}
+
+// triesMax is how often a reply is sent before the terminal gives it up.
+const triesMax = 3
+
+// link is the terminal's side of the wire to one driver: it takes frames
+// apart, acknowledges them, and sends one parcel at a time until that is
+// acknowledged.
+type link struct {
+	s    *Sim
+	door door
+	line *line
+	dec  frame.Decoder
+	gap  *timer // silence inside a frame
+	ack  *timer // the driver's ACK is due
+
+	cur     *parcel // waits for its ACK
+	out     []*parcel
+	held    bool      // an ACK that goes out with the reply
+	naks    int       // commands still to be refused
+	noEOT   time.Time // when an EOT was withheld; zero if none is
+	dead    bool
+	garbled bool // a fault has just touched this line: the driver may be out of step
+}
+
+// drop ends the link.
+func (l *link) drop() {
+	l.dead = true
+	l.s.stop(&l.gap)
+	l.s.stop(&l.ack)
+	l.cur, l.out = nil, nil
+	l.line.close()
+}
+
+// receive takes what came from the driver.
+func (l *link) receive(b []byte) {
+	if l.dead {
+		return
+	}
+	defer func() { l.s.watch.chunk = nil }()
+	for _, c := range b {
+		e, ok := l.dec.Push(c)
+		if ok {
+			l.event(e)
+		}
+		if l.dead {
+			return
+		}
+	}
+	l.s.stop(&l.gap)
+	if l.dec.Inside() {
+		l.gap = l.s.after(l.s.o.GapTimeout, l.brokenOff)
+	}
+}
+
+func (l *link) event(e frame.Event) {
+	switch e.Kind {
+	case frame.Frame:
+		l.command(bytes.Clone(e.Payload))
+	case frame.Control:
+		l.control(e.Byte)
+	case frame.Start:
+		l.s.watch.started(l)
+	case frame.BadSum:
+		l.s.watch.report(BadLRC, "a frame's check byte is wrong")
+		l.put(frame.NAK)
+	case frame.Restarted, frame.Oversize:
+		l.s.watch.report(BrokenFrame, "a frame was broken off by another, or is too long")
+		if e.Kind == frame.Oversize {
+			l.put(frame.NAK)
+		}
+	case frame.Noise:
+		l.s.watch.noise(l, e.Byte)
+	}
+}
+
+// brokenOff is the end of the wait for the rest of a frame.
+func (l *link) brokenOff() {
+	l.dec.Wipe()
+	l.s.watch.report(BrokenFrame, "a frame stopped before its end")
+	l.put(frame.NAK)
+}
+
+// control takes a byte outside of frames.
+func (l *link) control(c byte) {
+	switch c {
+	case frame.ACK:
+		l.acked()
+	case frame.NAK:
+		l.naked()
+	case frame.EOT:
+		// The driver has given up the reply; nothing more is sent of it.
+		l.s.stop(&l.ack)
+		l.cur = nil
+		l.advance()
+	}
+}
+
+// put sends one control byte.
+func (l *link) put(c byte) { l.line.send(piece{data: []byte{c}}) }
+
+// push queues a parcel.
+func (l *link) push(p *parcel) {
+	if l.dead {
+		return
+	}
+	l.out = append(l.out, p)
+	if l.cur == nil {
+		l.advance()
+	}
+}
+
+// advance sends the next parcel.
+func (l *link) advance() {
+	if l.cur != nil || len(l.out) == 0 {
+		return
+	}
+	l.cur, l.out = l.out[0], l.out[1:]
+	l.transmit()
+}
+
+// transmit sends the current parcel, once more if need be.
+func (l *link) transmit() {
+	p := l.cur
+	p.tries++
+	if find(p.flaws, DropFrame) == nil {
+		l.s.watch.shown(p.answer, func(m *seen) { m.replied = true })
+	}
+	pieces := l.damage(p)
+	if l.held {
+		l.held = false
+		pieces[0].data = append([]byte{frame.ACK}, pieces[0].data...)
+	}
+	last := &pieces[len(pieces)-1]
+	then := last.then
+	last.then = func() {
+		if then != nil {
+			then()
+		}
+		if l.cur == p && !l.dead {
+			l.s.stop(&l.ack)
+			l.ack = l.s.after(l.s.o.AckTimeout, l.unacked)
+		}
+	}
+	l.line.send(pieces...)
+}
+
+// unacked is the driver's ACK being overdue.
+func (l *link) unacked() {
+	l.s.watch.unacked(l)
+	l.again()
+}
+
+// naked is the driver's NAK.
+func (l *link) naked() {
+	if l.cur == nil {
+		return
+	}
+	l.s.watch.naked(l)
+	l.again()
+}
+
+// again sends the current parcel once more, or gives it up.
+func (l *link) again() {
+	l.s.stop(&l.ack)
+	if l.cur.tries < triesMax {
+		l.transmit()
+		return
+	}
+	l.cur = nil
+	l.put(frame.EOT)
+	l.advance()
+}
+
+// acked is the driver's ACK.
+func (l *link) acked() {
+	p := l.cur
+	if p == nil {
+		return // of a reply that came twice, or of noise
+	}
+	l.s.stop(&l.ack)
+	l.cur = nil
+	if !p.wait {
+		l.s.stats.Replies++
+		l.finish(p)
+	}
+	l.advance()
+}
+
+// finish ends an exchange with EOT.
+func (l *link) finish(p *parcel) {
+	if take(p.flaws, MissingEOT) {
+		l.noEOT = time.Now()
+		return
+	}
+	l.put(frame.EOT)
+	l.s.watch.chunk = l
+}
+
+// abandon forgets what was to be sent.
+func (l *link) abandon() {
+	l.s.stop(&l.ack)
+	l.cur, l.out = nil, nil
+}
