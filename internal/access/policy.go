@@ -11,13 +11,14 @@ type Action string
 // The actions, as the matrix spells them. A test compares the two lists.
 const (
 	SignIn             Action = "signin"
-	SessionOpen        Action = "session.open"
+	SessionRead        Action = "session.read"
 	SessionClose       Action = "session.close"
 	SessionTouch       Action = "session.touch"
 	StaffCreate        Action = "staff.create"
 	StaffRead          Action = "staff.read"
 	StaffDisable       Action = "staff.disable"
 	CredentialRead     Action = "credential.read"
+	CredentialWrite    Action = "credential.write"
 	DayRead            Action = "day.read"
 	DayOwn             Action = "day.own"
 	ClientFind         Action = "client.find"
@@ -29,6 +30,7 @@ const (
 	AppointmentCheckIn Action = "appointment.checkin"
 	EncounterClose     Action = "encounter.close"
 	ChargePost         Action = "charge.post"
+	ChargeRead         Action = "charge.read"
 	FeeRead            Action = "fee.read"
 	FeeWrite           Action = "fee.write"
 	PaymentTake        Action = "payment.take"

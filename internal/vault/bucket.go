@@ -62,6 +62,7 @@ var (
 	BucketFees          = Bucket{0x0022, "fees", Service, D0, 1}
 	BucketRooms         = Bucket{0x0024, "rooms", Service, D0, 1}
 	BucketCharges       = Bucket{0x0023, "charges", Ledger, D2, 1}
+	BucketScales        = Bucket{0x0025, "scales", Service, D2, 1}
 	BucketAccounts      = Bucket{0x0030, "accounts", Ledger, D0, 1}
 	BucketEntries       = Bucket{0x0031, "entries", Ledger, D2, 1}
 	BucketItems         = Bucket{0x0032, "items", Ledger, D2, 1}

@@ -1,0 +1,162 @@
+package billing
+
+import (
+	"context"
+
+	"coffer/internal/access"
+	"coffer/internal/books"
+	"coffer/internal/civil"
+	"coffer/internal/ident"
+	"coffer/internal/ledger"
+	"coffer/internal/money"
+	"coffer/internal/schedule"
+	"coffer/internal/vault"
+)
+
+// Billing answers and serves people, each time in a transaction of its own.
+type Billing struct{ v *vault.Vault }
+
+// New returns billing over v, which must have been opened with the Tables of
+// billing, books, roster and schedule.
+func New(v *vault.Vault) *Billing { return &Billing{v} }
+
+// Tables returns what billing keeps in the vault.
+func Tables() []vault.AnyTable { return []vault.AnyTable{services, scales, charges} }
+
+func request(agent access.Agent, action access.Action, e access.Entity) access.Request {
+	return access.Request{Agent: agent, Action: action, Entity: e, Purpose: access.Payment}
+}
+
+// Close closes an appointment's encounter and charges it in one commit. The
+// service and the minutes are the appointment's when they are zero. The same
+// command again returns the same charge.
+func (b *Billing) Close(ctx context.Context, agent access.Agent, appointment ident.ID[ident.Appointment], service string, minutes int, command ident.ID[ident.Command]) (Charge, error) {
+	var charge Charge
+	req := request(agent, access.EncounterClose, access.Of(access.KindAppointment, appointment))
+	err := b.v.Update(ctx, req, func(tx *vault.Tx) error {
+		var done bool
+		var err error
+		if charge, done, err = repeated(tx, command, appointment); err != nil || done {
+			return err
+		}
+		encounter, _, err := schedule.CloseEncounter(tx, schedule.Closing{Appointment: appointment, Service: service, Minutes: minutes})
+		if err != nil {
+			return err
+		}
+		charge, err = ChargeEncounter(tx, encounter, command)
+		return err
+	})
+	return charge, err
+}
+
+// Missed records that a client did not come and charges the no-show fee in
+// one commit. The same command again returns the same charge.
+func (b *Billing) Missed(ctx context.Context, agent access.Agent, appointment ident.ID[ident.Appointment], command ident.ID[ident.Command]) (Charge, error) {
+	var charge Charge
+	req := request(agent, access.ChargePost, access.Of(access.KindAppointment, appointment))
+	err := b.v.Update(ctx, req, func(tx *vault.Tx) error {
+		var done bool
+		var err error
+		if charge, done, err = repeated(tx, command, appointment); err != nil || done {
+			return err
+		}
+		if err := schedule.Move(tx, appointment, schedule.NoShow, schedule.Booked); err != nil {
+			return err
+		}
+		missed, err := schedule.Read(tx, appointment)
+		if err != nil {
+			return err
+		}
+		charge, err = ChargeNoShow(tx, missed, command)
+		return err
+	})
+	return charge, err
+}
+
+// repeated returns the charge that a command made already, and whether it
+// did; or ErrCommand when that was for another appointment.
+func repeated(tx *vault.Tx, command ident.ID[ident.Command], appointment ident.ID[ident.Appointment]) (Charge, bool, error) {
+	if command.IsZero() {
+		return Charge{}, false, nil
+	}
+	row, ok, err := charges.First(tx, "command", string(command[:]))
+	if ok && row.Shared.Appointment != appointment {
+		return Charge{}, false, ErrCommand
+	}
+	return row.Shared, ok, err
+}
+
+// ChargeLine is a charge in the list of a client.
+type ChargeLine struct {
+	ID       ident.ID[ident.Charge]
+	Day      civil.Date
+	Label    string
+	Amount   money.Amount // charged, after any reduction
+	Open     money.Amount // still due
+	Reversed bool
+	Warning  Warning
+}
+
+// ChargesMax is the most lines that Charges returns.
+const ChargesMax = 100
+
+// Charges returns a client's latest charges, the latest session first, and
+// where the account stands.
+func (b *Billing) Charges(ctx context.Context, agent access.Agent, client ident.ID[ident.Client]) ([]ChargeLine, books.ClientBalance, error) {
+	var lines []ChargeLine
+	var balance books.ClientBalance
+	err := b.v.View(ctx, request(agent, access.ChargeRead, access.Client(client)), func(tx *vault.Tx) error {
+		var err error
+		if balance, err = Due(tx, client); err != nil {
+			return err
+		}
+		lines, err = Charges(tx, client)
+		return err
+	})
+	return lines, balance, err
+}
+
+// Charges returns a client's latest charges, the latest session first, at
+// most ChargesMax of them.
+func Charges(tx *vault.Tx, client ident.ID[ident.Client]) ([]ChargeLine, error) {
+	var lines []ChargeLine
+	prefix := string(client[:])
+	for row, err := range charges.Between(tx, "client", prefix, prefix+"\xff\xff\xff\xff\xff") {
+		if err != nil {
+			return nil, err
+		}
+		if len(lines) == ChargesMax {
+			break
+		}
+		l, err := lineOf(tx, row.Shared)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, l)
+	}
+	return lines, nil
+}
+
+func lineOf(tx *vault.Tx, c Charge) (ChargeLine, error) {
+	l := ChargeLine{ID: c.ID, Day: c.Day, Label: c.Label, Amount: c.Amount(), Warning: c.Warning}
+	item, _, err := books.Charge(tx, c.Entry, ledger.Sub(c.Account))
+	if err != nil {
+		return ChargeLine{}, err
+	}
+	l.Open = item.Open
+	_, l.Reversed, err = books.Resolution(tx, c.Entry)
+	return l, err
+}
+
+// GroupOf returns the group of the service that an entry charged, and whether
+// the entry is a charge: what the accountant sees of it.
+func (b *Billing) GroupOf(ctx context.Context, agent access.Agent, entry ident.ID[ident.Entry]) (Group, bool, error) {
+	var group Group
+	var found bool
+	err := b.v.View(ctx, request(agent, access.BooksRead, access.Of(access.KindEntry, entry)), func(tx *vault.Tx) error {
+		row, ok, err := charges.First(tx, "entry", string(entry[:]))
+		group, found = row.Shared.Group, ok
+		return err
+	})
+	return group, found, err
+}
