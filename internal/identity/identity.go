@@ -3,6 +3,7 @@ package identity
 import (
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"coffer/internal/access"
@@ -23,8 +24,8 @@ type Identity struct {
 	words    []string // folded words of the clinic, not to be used as a password
 	log      *slog.Logger
 
-	changing sync.Mutex // held while sessions are opened and ended: one commit at a time
-	loaded   bool       // live holds what the vault holds; under changing
+	changing sync.Mutex  // held while sessions are opened and ended: one commit at a time
+	loaded   atomic.Bool // live holds what the vault holds
 
 	mu        sync.Mutex
 	live      map[digest]session  // by the SHA-256 of the cookie

@@ -54,12 +54,14 @@ type session struct {
 type opening struct {
 	cookie  string
 	session session
-	ended   []digest
+
+	ended    []digest
+	endedIDs []ident.ID[ident.Session]
 }
 
 // open makes a session for a person and ends those that the person had.
 func open(tx *vault.Tx, staff ident.ID[ident.Staff]) (opening, error) {
-	ended, err := endAll(tx, staff)
+	ended, endedIDs, err := endAll(tx, staff)
 	if err != nil {
 		return opening{}, err
 	}
@@ -79,39 +81,41 @@ func open(tx *vault.Tx, staff ident.ID[ident.Staff]) (opening, error) {
 	_, err = sessions.Insert(tx, stayRow{Shared: stay{
 		ID: s.id, Staff: staff, Cookie: s.cookie[:], Opened: now.UnixMilli(), Seen: now.UnixMilli(),
 	}})
-	return opening{cookie: cookie, session: s, ended: ended}, err
+	return opening{cookie: cookie, session: s, ended: ended, endedIDs: endedIDs}, err
 }
 
-// endAll deletes the sessions of a person and returns their cookies' digests.
-// The event of the transaction names them.
-func endAll(tx *vault.Tx, staff ident.ID[ident.Staff]) ([]digest, error) {
+// endAll deletes the sessions of a person and returns the digests of their
+// cookies and their identifiers, which the event of the transaction names.
+func endAll(tx *vault.Tx, staff ident.ID[ident.Staff]) (ended []digest, ids []ident.ID[ident.Session], err error) {
 	var rows []stayRow
 	for row, err := range sessions.Find(tx, "staff", string(staff[:])) {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		rows = append(rows, row)
 	}
-	var ended []digest
 	for _, row := range rows {
 		if err := sessions.Delete(tx, row.Key); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		tx.Detail("ended", row.Shared.ID)
-		ended = append(ended, digest(row.Shared.Cookie))
+		ended, ids = append(ended, digest(row.Shared.Cookie)), append(ids, row.Shared.ID)
 	}
-	return ended, nil
+	return ended, ids, nil
 }
 
 // load brings the stored sessions into memory, once.
 func (i *Identity) load(ctx context.Context) error {
+	if i.loaded.Load() {
+		return nil
+	}
 	i.changing.Lock()
 	defer i.changing.Unlock()
-	if i.loaded {
+	if i.loaded.Load() {
 		return nil
 	}
 	var found []session
-	err := i.vault.View(ctx, i.request(access.SessionTouch, access.None), func(tx *vault.Tx) error {
+	err := i.vault.View(ctx, i.request(access.SessionRead, access.None), func(tx *vault.Tx) error {
 		found = nil
 		for row, err := range sessions.All(tx) {
 			if err != nil {
@@ -131,7 +135,7 @@ func (i *Identity) load(ctx context.Context) error {
 	for _, s := range found {
 		i.remember(s)
 	}
-	i.loaded = true
+	i.loaded.Store(true)
 	return nil
 }
 
@@ -155,6 +159,13 @@ func (i *Identity) forget(cookies ...digest) {
 	for _, c := range cookies {
 		delete(i.live, c)
 	}
+}
+
+func (i *Identity) isLive(cookie digest) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	_, ok := i.live[cookie]
+	return ok
 }
 
 // Agent returns the agent behind a cookie, acting from origin, and what a page
@@ -218,16 +229,20 @@ func (i *Identity) touch(d digest, background bool) (session, ending) {
 type ending = fault.Code
 
 const (
-	endedBefore    ending = "before"
-	endedIdle      ending = "idle"
-	endedAbsolute  ending = "absolute"
-	endedSignedOut ending = "signed_out"
+	endedBefore     ending = "before"
+	endedIdle       ending = "idle"
+	endedAbsolute   ending = "absolute"
+	endedSignedOut  ending = "signed_out"
+	endedSuperseded ending = "superseded"
 )
 
 // end deletes a session. Ending one that is gone changes nothing.
 func (i *Identity) end(ctx context.Context, agent access.Agent, s session, why ending) error {
 	i.changing.Lock()
 	defer i.changing.Unlock()
+	if !i.isLive(s.cookie) {
+		return nil
+	}
 	r := access.Request{
 		Agent: agent, Action: access.SessionClose,
 		Entity: access.Of(access.KindSession, s.id), Purpose: access.Operations,

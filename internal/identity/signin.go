@@ -2,10 +2,12 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
 	"coffer/internal/access"
+	"coffer/internal/audit"
 	"coffer/internal/fault"
 	"coffer/internal/ident"
 	"coffer/internal/vault"
@@ -44,8 +46,19 @@ type attempt struct {
 	fresh  string                // a new hash to store, or empty
 }
 
+// entity returns whom the attempt is about.
+func (a attempt) entity() access.Entity {
+	if a.staff.IsZero() {
+		return access.None
+	}
+	return access.Staff(a.staff)
+}
+
 // outcome says, in the audit trail, how an attempt ended.
-type outcome = fault.Code
+type outcome string
+
+// SafeString returns the outcome's word.
+func (o outcome) SafeString() string { return string(o) }
 
 const (
 	outcomeOK       outcome = "ok"
@@ -55,7 +68,17 @@ const (
 	outcomeCode     outcome = "wrong_code"
 	outcomeSlow     outcome = "delayed"
 	outcomeLocked   outcome = "locked"
+	outcomeDefect   outcome = "defect"
 )
+
+// counts reports whether an attempt that ended so makes the next one wait.
+func (o outcome) counts() bool {
+	switch o {
+	case outcomeName, outcomeLeft, outcomePassword, outcomeCode:
+		return true
+	}
+	return false
+}
 
 // SignIn opens a session for the person whose name, password and code these
 // are, ends the session that the person had, and returns the value of the
@@ -113,86 +136,102 @@ func (i *Identity) prove(ctx context.Context, a *attempt) error {
 }
 
 // conclude decides the attempt in one commit with its event and, if all is
-// right, the new session.
+// right, the new session. A failure is an event that changes nothing, and then
+// counts in a commit of its own; changing keeps any other attempt from being
+// decided in between.
 func (i *Identity) conclude(ctx context.Context, a attempt) (string, error) {
 	i.changing.Lock()
 	defer i.changing.Unlock()
-	entity := access.None
-	if !a.staff.IsZero() {
-		entity = access.Staff(a.staff)
-	}
 	var opened opening
-	var refused *fault.Error
-	err := i.vault.Update(ctx, i.request(access.SignIn, entity), func(tx *vault.Tx) error {
-		var how outcome
+	var how outcome
+	err := i.vault.Update(ctx, i.request(access.SignIn, a.entity()), func(tx *vault.Tx) error {
 		var err error
-		opened, refused = opening{}, nil
-		if a.staff.IsZero() {
-			how, refused = i.decideStranger(a, tx.Now())
-		} else if how, refused, err = i.decide(tx, a); err != nil {
-			return err
-		}
+		how, err = i.decide(tx, a)
 		tx.Detail("result", how)
-		tx.Detail("from", fault.Code(a.origin.Via))
-		if refused != nil {
-			return nil
+		tx.Detail("from", fault.Code(a.origin.Via+":"+a.origin.Address))
+		if err != nil {
+			return err
 		}
 		opened, err = open(tx, a.staff)
 		return err
 	})
 	if err != nil {
+		if how.counts() {
+			err = errors.Join(err, i.countFailure(ctx, a))
+		}
 		return "", err
-	}
-	if refused != nil {
-		return "", refused
 	}
 	i.forget(opened.ended...)
 	i.remember(opened.session)
-	return opened.cookie, nil
+	return opened.cookie, i.recordEnded(ctx, opened.endedIDs)
 }
 
-func (i *Identity) decideStranger(a attempt, now time.Time) (outcome, *fault.Error) {
-	if no := i.stranger(a.form.Name).refusal(now); no != nil {
-		return waitOutcome(no), no
+// recordEnded gives each session that the new one ended an event of its own.
+// The event of the sign-in names them already, in the same commit.
+func (i *Identity) recordEnded(ctx context.Context, ended []ident.ID[ident.Session]) error {
+	for _, id := range ended {
+		r := i.request(access.SessionClose, access.Of(access.KindSession, id))
+		why := audit.Detail{Key: "why", Value: endedSuperseded.SafeString()}
+		if err := i.vault.Record(ctx, r, audit.OK, why); err != nil {
+			return err
+		}
 	}
-	i.strangerFailed(a.form.Name, now)
-	return outcomeName, ErrWrong
+	return nil
 }
 
-// decide looks at a person's attempt inside the transaction, so that of two
-// attempts with one code only one can succeed, and none slips past the count.
-func (i *Identity) decide(tx *vault.Tx, a attempt) (outcome, *fault.Error, error) {
+// decide looks at an attempt inside the transaction, so that of two attempts
+// with one code only one can succeed, and none slips past the count.
+func (i *Identity) decide(tx *vault.Tx, a attempt) (outcome, error) {
+	if a.staff.IsZero() {
+		if no := i.stranger(a.form.Name).refusal(tx.Now()); no != nil {
+			return waitOutcome(no), no
+		}
+		return outcomeName, ErrWrong
+	}
 	row, err := credentialOf(tx, a.staff)
 	if err != nil {
-		return "", nil, err
+		return outcomeDefect, err
 	}
-	person, err := personOf(tx, a.staff)
+	who, err := personOf(tx, a.staff)
 	if err != nil {
-		return "", nil, err
+		return outcomeDefect, err
 	}
 	c := &row.Shared
 	if no := c.Throttle.refusal(tx.Now()); no != nil {
-		return waitOutcome(no), no, nil
+		return waitOutcome(no), no
 	}
 	step, codeRight := codeStep(c.Secret, a.form.Code, tx.Now(), c.LastStep)
-	how := outcomeOK
 	switch {
 	case !a.right:
-		how = outcomePassword
+		return outcomePassword, ErrWrong
 	case !codeRight:
-		how = outcomeCode
-	case person.Shared.Left:
-		how = outcomeLeft
-	}
-	if how != outcomeOK {
-		c.Throttle = c.Throttle.failed(tx.Now())
-		return how, ErrWrong, credentials.Replace(tx, row)
+		return outcomeCode, ErrWrong
+	case who.Shared.Left:
+		return outcomeLeft, ErrWrong
 	}
 	c.Throttle, c.LastStep = throttle{}, step
 	if a.fresh != "" {
 		c.Password = a.fresh
 	}
-	return how, nil, credentials.Replace(tx, row)
+	return outcomeOK, credentials.Replace(tx, row)
+}
+
+// countFailure makes the next attempt with the name wait. A name that nobody
+// has costs a commit as well.
+func (i *Identity) countFailure(ctx context.Context, a attempt) error {
+	return i.vault.Update(ctx, i.request(access.CredentialWrite, a.entity()), func(tx *vault.Tx) error {
+		if a.staff.IsZero() {
+			i.strangerFailed(a.form.Name, tx.Now())
+			return nil
+		}
+		row, err := credentialOf(tx, a.staff)
+		if err != nil {
+			return err
+		}
+		row.Shared.Throttle = row.Shared.Throttle.failed(tx.Now())
+		tx.Detail("failures", fault.Int(row.Shared.Throttle.Failures))
+		return credentials.Replace(tx, row)
+	})
 }
 
 func waitOutcome(no *fault.Error) outcome {

@@ -186,9 +186,8 @@ func personOf(tx *vault.Tx, id ident.ID[ident.Staff]) (personRow, error) {
 // Disable ends a person's work here: the session ends with the same commit,
 // and the sign-in name stays taken.
 func (i *Identity) Disable(ctx context.Context, agent access.Agent, id ident.ID[ident.Staff]) error {
-	if err := i.load(ctx); err != nil {
-		return err
-	}
+	i.changing.Lock()
+	defer i.changing.Unlock()
 	r := access.Request{Agent: agent, Action: access.StaffDisable, Entity: access.Staff(id), Purpose: access.Operations}
 	var ended []digest
 	err := i.vault.Update(ctx, r, func(tx *vault.Tx) error {
@@ -200,7 +199,7 @@ func (i *Identity) Disable(ctx context.Context, agent access.Agent, id ident.ID[
 		if err := people.Replace(tx, row); err != nil {
 			return err
 		}
-		ended, err = endAll(tx, id)
+		ended, _, err = endAll(tx, id)
 		return err
 	})
 	if err == nil {
