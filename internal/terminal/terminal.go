@@ -4,10 +4,13 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
+	"coffer/internal/fault"
 	"coffer/internal/ident"
 	"coffer/internal/money"
+	"coffer/internal/terminal/pax"
 	"coffer/internal/terminal/protocol"
 )
 
@@ -56,13 +59,58 @@ type Status struct {
 // Terminal owns one card terminal. Its methods are safe for concurrent use.
 type Terminal struct {
 	cfg     Config
+	log     *slog.Logger
+	opener  opener
+	driver  protocol.Driver
 	changed chan struct{}
+	turn    chan struct{} // holds a token while a command or a lookup has its turn
+	done    chan struct{} // closed when the goroutine has ended
+	stop    context.CancelFunc
+
+	mu     sync.Mutex
+	status Status
+	line   line // while one is open
+	closed bool
+	job    *job // waits for the goroutine, or runs
+	keep   func(protocol.Outcome) error
+	late   []protocol.Outcome // late answers that nobody has kept yet
 }
 
 // Start returns the owner of a terminal. It attaches by itself, and again
-// after each loss of the line, until Close.
+// after each loss of the line, until Close. With an address or a profile that
+// cannot be used it never attaches; Status says so.
 func Start(cfg Config) *Terminal {
-	return &Terminal{cfg: cfg, changed: make(chan struct{}, 1)}
+	t := &Terminal{
+		cfg: cfg, log: cfg.Log, changed: make(chan struct{}, 1), turn: make(chan struct{}, 1),
+		done: make(chan struct{}),
+	}
+	if t.log == nil {
+		t.log = slog.New(slog.DiscardHandler)
+	}
+	t.log = t.log.With("terminal", cfg.ID.String())
+	t.status = Status{ID: cfg.ID, Name: cfg.Name, Reason: protocol.ReasonUnplugged, Since: time.Now()}
+	ctx, stop := context.WithCancel(context.Background())
+	t.stop = stop
+	var err error
+	if t.opener, err = openerOf(cfg); err == nil {
+		t.driver, err = driverOf(cfg.Profile, t.opener.line)
+	}
+	if err != nil {
+		t.log.Error("a terminal cannot be used as it is configured", "kind", fault.KindOf(err).String())
+		t.status.Reason = protocol.ReasonForbidden
+		close(t.done)
+		return t
+	}
+	go t.own(ctx)
+	return t
+}
+
+// driverOf returns the driver of the profile's protocol.
+func driverOf(p protocol.Profile, l pax.Line) (protocol.Driver, error) {
+	if p.Protocol != "pax" {
+		return nil, pax.ErrProfile
+	}
+	return pax.New(p, l)
 }
 
 // ID returns the terminal's identifier.
@@ -75,11 +123,23 @@ func (t *Terminal) Name() string { return t.cfg.Name }
 func (t *Terminal) Simulated() bool { return t.cfg.Profile.Simulated }
 
 // OnStray sets who keeps an answer that belongs to no command now running: a
-// late answer to an earlier one. The function is called on the terminal's
-// goroutine, must make the outcome durable, and must not call the Terminal;
-// the terminal gets its ACK only after that. Until it is set, late answers
-// wait, unacknowledged.
-func (t *Terminal) OnStray(keep func(protocol.Outcome) error) {}
+// late answer to an earlier one (see protocol.Stray). The function is called
+// on the terminal's goroutine, or for answers that came before by OnStray
+// itself. It must make the outcome durable, must not call the Terminal, and
+// may be called again with the same outcome; the terminal gets its ACK only
+// after it has succeeded. Until it is set, late answers wait, unacknowledged.
+func (t *Terminal) OnStray(keep func(protocol.Outcome) error) {
+	t.mu.Lock()
+	t.keep = keep
+	late := t.late
+	t.late = nil
+	t.mu.Unlock()
+	for _, o := range late {
+		if err := keep(o); err != nil {
+			t.log.Error("a late answer could not be kept", "kind", fault.KindOf(err).String())
+		}
+	}
+}
 
 // Run carries out a command and returns how it ended. While another command
 // runs it waits for its turn. When the terminal is not attached, or is
@@ -87,34 +147,67 @@ func (t *Terminal) OnStray(keep func(protocol.Outcome) error) {}
 //
 // When ctx ends before the command is sent, the result is NotSent. After
 // that, the end of ctx is the same as Cancel: Run returns only when the
-// conversation is over, at the latest Timers.Whole + Timers.Cancel after the
+// conversation is over, at the latest Timers.Whole + Timers.Cancel after its
 // start, or on Close.
 //
-// The error is that of a hook, or ErrCommand of a command that cannot be
-// sent. The outcome is valid with any error.
+// The error is that of the hook Sending or Result, or pax.ErrCommand for a
+// command that no terminal may be sent. The outcome is valid with any error.
 func (t *Terminal) Run(ctx context.Context, cmd protocol.Command, h Hooks) (protocol.Outcome, error) {
-	return protocol.Outcome{Result: protocol.NotSent, Kind: cmd.Kind, Ref: cmd.Ref, Requested: cmd.Amount, Reason: protocol.ReasonUnplugged}, nil
+	blank := protocol.Outcome{Result: protocol.NotSent, Kind: cmd.Kind, Ref: cmd.Ref, Requested: cmd.Amount}
+	if t.driver == nil {
+		blank.Reason = protocol.ReasonForbidden
+		return blank, nil
+	}
+	m, err := t.driver.Money(cmd)
+	if err != nil {
+		blank.Reason = protocol.ReasonForbidden
+		return blank, err
+	}
+	h.step(protocol.StepQueued)
+	return t.submit(ctx, &job{machine: m, hooks: h, blank: blank, money: true})
 }
 
 // Lookup asks the terminal what became of an earlier command. It never moves
 // money. The result is the attempt's own when the terminal's record agrees
 // with ref, amount and kind; NotCharged with Evidence when it proves that no
 // money moved; else InDoubt with the Reason (unplugged, busy, mismatch,
-// unproven …), after which it may be asked again.
+// unproven …), after which it may be asked again. A command that still runs
+// on the terminal is stopped first. There is no error but the end of ctx
+// before its turn.
 func (t *Terminal) Lookup(ctx context.Context, ref string, kind protocol.Kind, amount money.Amount) (protocol.Outcome, error) {
-	return protocol.Outcome{Result: protocol.InDoubt, Kind: kind, Ref: ref, Requested: amount, Reason: protocol.ReasonUnplugged}, nil
+	blank := protocol.Outcome{Result: protocol.InDoubt, Kind: kind, Ref: ref, Requested: amount}
+	if t.driver == nil {
+		blank.Reason = protocol.ReasonForbidden
+		return blank, nil
+	}
+	return t.submit(ctx, &job{machine: t.driver.Lookup(ref, kind, amount), blank: blank})
 }
 
 // Cancel asks the terminal to stop the command that runs. The command may
 // still be approved: its Run says so. Without a running command it does
 // nothing.
-func (t *Terminal) Cancel() {}
+func (t *Terminal) Cancel() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.job != nil && t.job.money {
+		t.job.cancel.Store(true)
+		t.wake()
+	}
+}
 
 // Release lifts a quarantine. The next handshake may impose it again.
-func (t *Terminal) Release() {}
+func (t *Terminal) Release() {
+	t.change(func(s *Status) { s.Quarantined, s.Reason = false, protocol.ReasonNone })
+}
 
 // Status returns the present state.
-func (t *Terminal) Status() Status { return Status{ID: t.cfg.ID, Name: t.cfg.Name} }
+func (t *Terminal) Status() Status {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.status
+	s.Busy = t.job != nil
+	return s
+}
 
 // Changed returns the channel that ticks after each change of Status, except
 // of Busy. Ticks that nobody takes are merged; there is one channel, for one
@@ -123,4 +216,37 @@ func (t *Terminal) Changed() <-chan struct{} { return t.changed }
 
 // Close gives the line up and waits for the terminal's goroutine. A command
 // that runs ends in doubt, unless nothing of it was sent.
-func (t *Terminal) Close() error { return nil }
+func (t *Terminal) Close() error {
+	t.mu.Lock()
+	t.closed = true
+	t.wake()
+	t.mu.Unlock()
+	t.stop()
+	<-t.done
+	return nil
+}
+
+// wake makes the goroutine look around. t.mu must be held.
+func (t *Terminal) wake() {
+	if t.line != nil {
+		t.line.Wake()
+	}
+}
+
+// change alters the status and ticks, if it is then another one.
+func (t *Terminal) change(edit func(*Status)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	before := t.status
+	edit(&t.status)
+	if t.status == before {
+		return
+	}
+	if t.status.Attached != before.Attached || t.status.Quarantined != before.Quarantined {
+		t.status.Since = time.Now()
+	}
+	select {
+	case t.changed <- struct{}{}:
+	default:
+	}
+}
