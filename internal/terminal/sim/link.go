@@ -209,7 +209,12 @@ func (l *link) finish(p *parcel) {
 		l.noEOT = time.Now()
 		return
 	}
-	l.put(frame.EOT)
+	n := l.s.stats.Replies
+	l.line.send(piece{data: []byte{frame.EOT}, then: func() {
+		if l.s.o.OnExchange != nil {
+			l.s.o.OnExchange(n)
+		}
+	}})
 	l.s.watch.chunk = l
 }
 

@@ -31,6 +31,10 @@ type Options struct {
 	// terminal's own goroutine: it must not call back into the Sim.
 	OnViolation func(Violation)
 
+	// OnExchange, if set, is told how many replies have been acknowledged and
+	// ended with EOT, each time that number grows; the rule of OnViolation holds.
+	OnExchange func(n int)
+
 	// Manual waits for Tap or Insert; otherwise a test card is presented
 	// CardDelay after the terminal asks for one.
 	Manual bool

@@ -113,14 +113,14 @@ func openPTY() (master, slave *os.File, err error) {
 	if err != nil {
 		return fail(err)
 	}
-	if err := raw(other); err != nil {
+	if err := makeRaw(other); err != nil {
 		return fail(errors.Join(err, unix.Close(other)))
 	}
 	return os.NewFile(uintptr(fd), "/dev/ptmx"), os.NewFile(uintptr(other), name), nil
 }
 
-// raw makes a line pass every byte as it is.
-func raw(fd int) error {
+// makeRaw makes a line pass every byte as it is.
+func makeRaw(fd int) error {
 	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err != nil {
 		return err

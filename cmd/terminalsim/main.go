@@ -1,0 +1,131 @@
+// Command terminalsim is a card terminal in software. It takes the place of a
+// PAX terminal on a serial line (a pseudo-terminal) or on TCP, approves test
+// cards, and can be made to fail in every way a real one does. What its issuer
+// did stands in a ledger file, which is the truth to compare with.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"coffer/internal/terminal/sim"
+
+	"golang.org/x/sys/unix"
+)
+
+// Exit codes.
+const (
+	exitOK         = 0
+	exitFailed     = 1
+	exitUsage      = 2
+	exitViolations = 3 // -strict has found something
+)
+
+func main() {
+	// The main goroutine keeps its thread, so that a death signal asked for by
+	// -die-with-parent belongs to the process's own thread.
+	runtime.LockOSThread()
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the whole program; it returns the exit code.
+func run(args []string, stdout, stderr io.Writer) int {
+	c, err := parse(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case err != nil:
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if c.dieWithParent {
+		if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGTERM), 0, 0, 0); err != nil {
+			fmt.Fprintln(stderr, "terminalsim: cannot follow the parent:", err)
+			return exitFailed
+		}
+	}
+	code, err := serve(ctx, c, stdout, stderr)
+	if err != nil {
+		fmt.Fprintln(stderr, "terminalsim:", err)
+	}
+	return code
+}
+
+// serve runs the terminal until ctx ends, or one of the limits is reached.
+func serve(ctx context.Context, c config, stdout, stderr io.Writer) (int, error) {
+	ctx, quit := context.WithCancel(ctx)
+	defer quit()
+	c.options.Log = slog.New(slog.NewTextHandler(stderr, nil))
+	c.options.OnViolation = func(v sim.Violation) {
+		fmt.Fprintf(stderr, "strict: %s: %s: %s\n", v.Rule, orDash(v.Message), v.Text)
+	}
+	if c.exchanges > 0 {
+		c.options.OnExchange = func(n int) {
+			if n >= c.exchanges {
+				quit()
+			}
+		}
+	}
+	s, err := sim.New(c.options)
+	if err != nil {
+		return exitFailed, err
+	}
+	if err := open(s, c, quit, stdout); err != nil {
+		return exitFailed, errors.Join(err, s.Close())
+	}
+	if c.duration > 0 {
+		timer := time.AfterFunc(c.duration, quit)
+		defer timer.Stop()
+	}
+	<-ctx.Done()
+	if err := s.Close(); err != nil {
+		return exitFailed, err
+	}
+	if n := len(s.Violations()); n > 0 {
+		fmt.Fprintf(stderr, "strict: %d faults of the driver\n", n)
+		return exitViolations, nil
+	}
+	return exitOK, nil
+}
+
+// open opens the doors that the flags name, and says where they are.
+func open(s *sim.Sim, c config, quit func(), stdout io.Writer) error {
+	if c.pty != "" {
+		if err := s.ServePTY(c.pty); err != nil {
+			return err
+		}
+		fmt.Fprintln(stdout, "pty", c.pty)
+	}
+	if c.tcp != "" {
+		addr, err := s.ServeTCP(c.tcp)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(stdout, "tcp", addr)
+	}
+	if c.control != "" {
+		if err := s.ServeControl(c.control, quit); err != nil {
+			return err
+		}
+		fmt.Fprintln(stdout, "control", c.control)
+	}
+	fmt.Fprintln(stdout, "ready")
+	return nil
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
