@@ -259,7 +259,7 @@ func TestBusyTPMIsAskedAgain(t *testing.T) {
 					}
 				}
 			}()
-			got, err := seal.Patient(t.Context(), here, code(0))
+			got, err := seal.Insist(t.Context(), here, code(0))
 			if err != nil || !bytes.Equal(got, code(0)) {
 				t.Fatalf("%x %v", got, err)
 			}
@@ -283,7 +283,7 @@ func TestBusyTPMIsGivenUpAfterFiveSeconds(t *testing.T) {
 			}
 		}()
 		since := time.Now()
-		_, err := seal.Patient(t.Context(), here, code(0))
+		_, err := seal.Insist(t.Context(), here, code(0))
 		if !errors.Is(err, seal.ErrTPMBusy) {
 			t.Fatal(err)
 		}
@@ -307,7 +307,7 @@ func TestAnswerOfHostileSizeIsRefused(t *testing.T) {
 				return
 			}
 		}()
-		if _, err := seal.Patient(t.Context(), here, code(0)); !errors.Is(err, seal.ErrBusTampered) {
+		if _, err := seal.Insist(t.Context(), here, code(0)); !errors.Is(err, seal.ErrBusTampered) {
 			t.Fatalf("size %d: %v", size, err)
 		}
 		here.Close()

@@ -159,7 +159,7 @@ func (o Owner) SealSomethingElse() error {
 	return o.m.flush(rsp.ObjectHandle, err)
 }
 
-// Patient sends one command over c with the patience of every command.
-func Patient(ctx context.Context, c net.Conn, command []byte) ([]byte, error) {
-	return (&patient{ctx, &socket{c}}).Send(command)
+// Insist sends one command over c with the patience of every command.
+func Insist(ctx context.Context, c net.Conn, command []byte) ([]byte, error) {
+	return (&insistent{ctx, &socket{c}}).Send(command)
 }

@@ -25,7 +25,7 @@ const (
 
 // tpm is the TPM for the length of one operation.
 type tpm struct {
-	t       *patient
+	t       *insistent
 	srk     tpm2.TPMTPublic
 	srkName tpm2.TPM2BName
 }
@@ -46,7 +46,7 @@ func withTPM(ctx context.Context, device string, fn func(*tpm) error) (err error
 			err = because(ErrNoTPM, closeErr)
 		}
 	}()
-	m := &tpm{t: &patient{ctx, w}}
+	m := &tpm{t: &insistent{ctx, w}}
 	if !shared {
 		if err := m.flushAll(); err != nil {
 			return classify(err)

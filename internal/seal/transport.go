@@ -117,19 +117,19 @@ func (s *socket) exchange(ctx context.Context, command []byte) ([]byte, error) {
 
 func (s *socket) Close() error { return s.c.Close() }
 
-// patient is the transport that go-tpm sees: it repeats what the TPM asks to
+// insistent is the transport that go-tpm sees: it repeats what the TPM asks to
 // have repeated. Such a command has not run, so its nonces and HMAC stay good
 // (TPM 2.0 part 3, 5.3).
-type patient struct {
+type insistent struct {
 	ctx context.Context
 	w   wire
 }
 
 // Send implements transport.TPM.
-func (p *patient) Send(command []byte) ([]byte, error) {
+func (s *insistent) Send(command []byte) ([]byte, error) {
 	pause, since := busyPauseFirst, time.Now()
 	for {
-		answer, err := p.w.exchange(p.ctx, command)
+		answer, err := s.w.exchange(s.ctx, command)
 		if err != nil || !asksAgain(answer) {
 			return answer, err
 		}
@@ -137,8 +137,8 @@ func (p *patient) Send(command []byte) ([]byte, error) {
 			return nil, ErrTPMBusy
 		}
 		select {
-		case <-p.ctx.Done():
-			return nil, because(ErrTPMBusy, p.ctx.Err())
+		case <-s.ctx.Done():
+			return nil, because(ErrTPMBusy, s.ctx.Err())
 		case <-time.After(pause):
 		}
 		pause = min(2*pause, busyPauseMax)
