@@ -93,27 +93,42 @@ type Problem struct {
 }
 
 // Verify walks the records in order and compares them with the head. It
-// returns nil and the head's tree if every leaf is canonical, numbered without
-// a gap, opens to its commitment, and the root agrees. An error comes from
-// the iterator alone.
+// returns nil if every leaf is canonical, numbered without a gap, opens to its
+// commitment, and the root agrees. An error comes from the iterator alone.
 func Verify(head Tree, records iter.Seq2[Record, error]) (*Problem, error) {
-	var tree Tree
+	var v Verifier
 	for r, err := range records {
 		if err != nil {
-			return &Problem{tree.size, "read"}, err
+			return &Problem{v.tree.size, "read"}, err
 		}
-		if what := check(r, tree.size); what != "" {
-			return &Problem{tree.size, what}, nil
+		if p := v.Add(r); p != nil {
+			return p, nil
 		}
-		tree = tree.Append(LeafHash(r.Leaf))
 	}
+	return v.End(head), nil
+}
+
+// Verifier is Verify for records that come one by one.
+type Verifier struct{ tree Tree }
+
+// Add takes in the next record; it returns what is wrong with it, or nil.
+func (v *Verifier) Add(r Record) *Problem {
+	if what := check(r, v.tree.size); what != "" {
+		return &Problem{v.tree.size, what}
+	}
+	v.tree = v.tree.Append(LeafHash(r.Leaf))
+	return nil
+}
+
+// End compares what was added with the head.
+func (v *Verifier) End(head Tree) *Problem {
 	switch {
-	case tree.size != head.size:
-		return &Problem{tree.size, "size"}, nil
-	case tree.Root() != head.Root():
-		return &Problem{tree.size, "root"}, nil
+	case v.tree.size != head.size:
+		return &Problem{v.tree.size, "size"}
+	case v.tree.Root() != head.Root():
+		return &Problem{v.tree.size, "root"}
 	}
-	return nil, nil
+	return nil
 }
 
 // check returns what is wrong with one record that should be number seq.

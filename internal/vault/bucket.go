@@ -77,6 +77,9 @@ var (
 	BucketReceiptCopies = Bucket{0x0049, "receipt copies", Ledger, D2, 1}
 )
 
+// auditBucket describes the bucket of the audit trail to the record format.
+var auditBucket = Bucket{auditID, "audit", Audit, D2, 1}
+
 // bucketName returns the name of a bucket on the disk.
 func bucketName(id uint16) []byte {
 	return binary.BigEndian.AppendUint16([]byte{0x02}, id)

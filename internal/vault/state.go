@@ -14,12 +14,11 @@ type indexEntry struct {
 	key   uint64
 }
 
-func lessEntry(a, b indexEntry) bool {
-	if c := cmp.Compare(a.value, b.value); c != 0 {
-		return c < 0
-	}
-	return a.key < b.key
+func compareEntries(a, b indexEntry) int {
+	return cmp.Or(cmp.Compare(a.value, b.value), cmp.Compare(a.key, b.key))
 }
+
+func lessEntry(a, b indexEntry) bool { return compareEntries(a, b) < 0 }
 
 type (
 	tagMap    = btree.Map[uint64, uint64]

@@ -1,10 +1,14 @@
-// Package vault is the encrypted store.
 package vault
 
 import (
 	"context"
 	"log/slog"
+	"os"
+	"sync/atomic"
 	"time"
+
+	bolt "go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 
 	"coffer/internal/access"
 	"coffer/internal/audit"
@@ -20,88 +24,99 @@ type Relation func(tx *Tx, staff ident.ID[ident.Staff], e access.Entity) (bool, 
 
 // Options say which store to open and how.
 type Options struct {
-	Dir      string           // directory of the store, 0700; Create makes it
-	Key      *seal.Key        // the unsealed root; must stay valid until Open returns
+	Dir      string           // directory of the store; Create makes it, mode 0700
+	Key      *seal.Key        // the unsealed root; used until Open returns, and again by a later Open
 	Tables   []AnyTable       // every table that will be used
 	Relation Relation         // nil: nobody is related to anything
 	Now      func() time.Time // the clock, in the clinic's zone; nil: time.Now
 	NoSync   bool             // furnishing only: commits are not durable before Close
 	MapBytes int              // address space kept for the file; 0: 64 GiB
-	Log      *slog.Logger     // nil: discard
+	Log      *slog.Logger     // nil: nothing is logged
+}
+
+// mapBytes is the default of Options.MapBytes. A map that never has to move
+// never makes a writer wait for a reader; it costs address space only.
+const mapBytes = 64 << 30
+
+// withDefaults returns the options with empty fields filled in.
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.MapBytes == 0 {
+		o.MapBytes = mapBytes
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
 }
 
 // Vault is an open store. Its methods may be called from any goroutine, but
 // not from inside a transaction.
 type Vault struct {
 	options Options
+	lock    *os.File // holds the directory's lock
+	file    *os.File // the store file, for reads beside bbolt's map
+	db      *bolt.DB
+	boot    string // identifies this opening in the audit trail
+	torn    bool   // a head page was damaged when the store was opened
+
+	keys       *rootKeys
+	auditKey   *dataKey
+	openingKey *dataKey
+
+	queue     *queue
+	ended     chan struct{} // the committer has ended
+	published atomic.Pointer[published]
+	reason    atomic.Pointer[fault.Error] // why the store has stopped
+	closed    atomic.Bool
+
+	// Of the committer alone:
+	state  *state
+	hasher *setHasher
+	batch  *batch
 }
 
-// Create makes a new store in o.Dir and opens it. It refuses with a Conflict
-// where one already is.
-func Create(ctx context.Context, agent access.Agent, o Options) (*Vault, error) {
-	return Open(ctx, agent, o)
-}
-
-// Open opens the store in o.Dir after verifying it.
-func Open(ctx context.Context, agent access.Agent, o Options) (*Vault, error) {
-	return nil, errClosed
-}
-
-// ErrClosed is returned when the store is closed or about to be.
+// errClosed is returned when the store is closed or about to be.
 var errClosed = fault.New(fault.Unavailable, "The store is closed. Try again when Coffer has started.")
 
+// Options returns the options that the store was opened with.
+func (v *Vault) Options() Options { return v.options }
+
+// Closed reports whether Close was called.
+func (v *Vault) Closed() bool { return v.closed.Load() }
+
+// stop ends all work until the store is opened again; the first reason stays.
+func (v *Vault) stop(why *fault.Error) {
+	if v.reason.CompareAndSwap(nil, why) {
+		v.options.Log.LogAttrs(context.Background(), slog.LevelError, "store stopped", slog.String("kind", why.Kind().String()))
+	}
+}
+
+// stopped returns why the store has stopped, nil when it works.
+func (v *Vault) stopped() error {
+	if why := v.reason.Load(); why != nil {
+		return why
+	}
+	return nil
+}
+
 // Close ends the store: requests that were taken are finished, later ones
-// refused, keys wiped.
-func (v *Vault) Close() error { return nil }
-
-// Update decides the request and runs fn. When it returns nil, what fn wrote
-// and the event that records it are durable, in one commit. When fn fails,
-// nothing of it remains except the event. A request that the policy denies is
-// recorded and gives a Denied fault, or NotFound when the only way in would
-// have been a relation, so that what the agent may not know of looks absent.
-// fn runs alone; it must not call the vault, and should not wait.
-func (v *Vault) Update(ctx context.Context, r access.Request, fn func(*Tx) error) error {
-	return errClosed
-}
-
-// View decides the request and runs fn on the latest commit. It returns nil
-// only after the event that records the reading is durable: no audit, no
-// data. Denials are as in Update.
-func (v *Vault) View(ctx context.Context, r access.Request, fn func(*Tx) error) error {
-	return errClosed
-}
-
-// Record makes an event durable that comes with no data, such as a failed
-// sign-in. It asks no policy.
-func (v *Vault) Record(ctx context.Context, r access.Request, outcome audit.Outcome, details ...audit.Detail) error {
-	return errClosed
-}
-
-// Finding is the first thing that a check found wrong.
-type Finding struct {
-	Where    string // "page", "meta", "keyring", "set", "audit", "index" or a bucket's name
-	Position uint64 // page number, record key, key id or event number
-	What     string // one sentence
-}
-
-// Check is the result of a check of the whole store.
-type Check struct {
-	StoreID  ident.ID[ident.Store]
-	Sequence uint64
-	Records  uint64
-	Events   uint64
-	Keys     uint64
-	Pages    uint64
-	Root     audit.Hash // of the audit tree
-	Finding  *Finding   // nil when all is well
-}
-
-// Check verifies the whole store as it is on the disk: both head pages, every
-// page, every record, the set hash, the indexes and the audit tree. With a
-// finding it also returns a Corrupt fault that names it. It may run beside
-// other requests.
-func (v *Vault) Check(ctx context.Context, r access.Request) (Check, error) {
-	return Check{}, errClosed
+// refused, keys overwritten. Closing twice is allowed.
+func (v *Vault) Close() error {
+	if !v.queue.close() {
+		<-v.ended
+		return nil
+	}
+	<-v.ended
+	v.closed.Store(true)
+	err := v.closeFiles()
+	v.state.keys.Scan(func(_ uint32, k *dataKey) bool {
+		clear(k.raw[:])
+		return true
+	})
+	return err
 }
 
 // Status is what IT may know of the store: no client's data.
@@ -112,15 +127,42 @@ type Status struct {
 	Events    uint64
 	Keys      uint64
 	FileBytes int64
-	FreeBytes int64 // on the file system
-	Torn      bool  // a head page was damaged when the store was opened
+	FreeBytes int64      // on the file system
+	Root      audit.Hash // of the audit tree
+	Torn      bool       // a head page was damaged when the store was opened
+	Stopped   bool       // the store takes no requests until it is opened again
 }
 
 // Status returns the present figures.
-func (v *Vault) Status() Status { return Status{} }
+func (v *Vault) Status() Status {
+	s := v.published.Load().durable
+	st := Status{
+		StoreID: v.keys.storeID, Sequence: s.seq, Records: s.records(), Events: s.tree.Size(), Keys: uint64(s.keys.Len()),
+		Root: s.tree.Root(), Torn: v.torn, Stopped: v.stopped() != nil,
+	}
+	if n, err := v.fileBytes(); err == nil {
+		st.FileBytes = n
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(v.options.Dir, &fs); err == nil {
+		st.FreeBytes = int64(fs.Bavail) * fs.Bsize
+	}
+	return st
+}
 
-// Options returns the options that the store was opened with.
-func (v *Vault) Options() Options { return v.options }
+func (v *Vault) fileBytes() (int64, error) {
+	info, err := v.file.Stat()
+	if err != nil {
+		return 0, diskFault(err)
+	}
+	return info.Size(), nil
+}
 
-// Closed reports whether Close was called.
-func (v *Vault) Closed() bool { return true }
+// records returns the number of records of all buckets.
+func (s *state) records() uint64 {
+	var n uint64
+	for _, b := range s.slots {
+		n += uint64(b.tags.Len())
+	}
+	return n
+}

@@ -1,0 +1,92 @@
+package vault
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/tidwall/btree"
+	bolt "go.etcd.io/bbolt"
+)
+
+// create writes an empty store under another name and renames it when it is
+// complete, so a crash leaves either no store or a whole one.
+func create(o Options) error {
+	path, unfinished := filepath.Join(o.Dir, fileName), filepath.Join(o.Dir, newName)
+	if _, err := os.Lstat(path); err == nil {
+		return ErrExists
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return diskFault(err)
+	}
+	if err := os.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return diskFault(err)
+	}
+	if err := writeEmpty(unfinished, o); err != nil {
+		return diskFault(err)
+	}
+	if err := os.Rename(unfinished, path); err != nil {
+		return diskFault(err)
+	}
+	return syncDir(o.Dir)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return diskFault(err)
+	}
+	return diskFault(cmp.Or(d.Sync(), d.Close()))
+}
+
+// writeEmpty makes the file of an empty store. It commits twice, so that both
+// head pages are in the form that readHeads asks for.
+func writeEmpty(path string, o Options) error {
+	options := boltOptions(o)
+	options.NoSync, options.InitialMmapSize = false, 0
+	var db *bolt.DB
+	err := guard(func() (err error) {
+		db, err = bolt.Open(path, 0o600, options)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	keys, s := deriveKeys(o), &state{nextKey: 1, keys: new(btree.Map[uint32, *dataKey])}
+	var first []write
+	for _, k := range []struct {
+		use   keyUse
+		owner uint16
+	}{{useSet, 0}, {useBucket, auditID}, {useOpening, auditID}} {
+		key := newDataKey(s.nextKey, k.use, bucketOwner(k.owner))
+		s.keys.Set(key.id, key)
+		s.nextKey++
+		first = append(first, write{place{keyringID, uint64(key.id)}, key.wrap(keys.ring, keys.generation)})
+	}
+	for _, writes := range [][]write{first, nil} {
+		s.seq++
+		if err = commitPlain(db, keys, s, writes); err != nil {
+			break
+		}
+	}
+	return cmp.Or(err, guard(db.Close))
+}
+
+// commitPlain commits the writes and the meta record.
+func commitPlain(db *bolt.DB, keys *rootKeys, s *state, writes []write) error {
+	value, err := keys.sealMeta(metaOf(s, keys.storeID))
+	if err != nil {
+		return err
+	}
+	p, err := beginPages(db, true)
+	if err != nil {
+		return err
+	}
+	for _, w := range append(writes, write{place{metaID, metaKey}, value}) {
+		if err := p.write(w); err != nil {
+			return cmp.Or(err, p.close())
+		}
+	}
+	return p.commit()
+}

@@ -1,0 +1,58 @@
+package vault
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"coffer/internal/fault"
+)
+
+// guard runs one call into bbolt. bbolt trusts its pages: on a hostile or
+// damaged file it panics, or touches memory that the file does not back. Both
+// become a Corrupt fault here. Every call into bbolt goes through guard, and
+// values are copied out of the map before it returns.
+func guard(call func() error) (err error) {
+	old := debug.SetPanicOnFault(true)
+	defer debug.SetPanicOnFault(old)
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.Wrap(fmt.Errorf("bbolt: %v\n%s", p, debug.Stack()), fault.Corrupt,
+				"The store file is damaged. Stop, and call IT.")
+		}
+	}()
+	return call()
+}
+
+// Faults of the disk.
+var (
+	// ErrDiskFull is returned when there was no space for a commit. Nothing of
+	// it was saved, and the store goes on once there is space.
+	ErrDiskFull = fault.New(fault.Exhausted, "The disk of the box is full, so this was not saved. Ask IT to free space, then do it again.")
+
+	errDisk    = fault.New(fault.Corrupt, "The disk of the box failed, so the store has stopped. Call IT, and restart Coffer after the disk was examined.")
+	errDamaged = fault.New(fault.Corrupt, "The store has stopped because its file is damaged. Stop, and call IT.")
+)
+
+// isDiskFull reports whether err says that the file system has no space.
+func isDiskFull(err error) bool {
+	if err == nil {
+		return false
+	}
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
+		strings.Contains(err.Error(), syscall.ENOSPC.Error()) // bbolt flattens some errors to text
+}
+
+// diskFault returns the fault for an error of the file system.
+func diskFault(err error) error {
+	var known *fault.Error
+	switch {
+	case err == nil, errors.As(err, &known):
+		return err
+	case isDiskFull(err):
+		return fault.Wrap(err, fault.Exhausted, "The disk of the box is full, so this was not saved. Ask IT to free space, then do it again.")
+	}
+	return fault.Wrap(err, fault.Internal, "The store file can't be used. Call IT; they find the cause in the journal.")
+}

@@ -1,0 +1,238 @@
+package vault
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
+
+	"coffer/internal/access"
+	"coffer/internal/audit"
+	"coffer/internal/fault"
+)
+
+// Names in the directory of a store.
+const (
+	fileName = "coffer.db"
+	newName  = "coffer.db.new" // a store that Create has not finished
+	lockName = "coffer.lock"
+)
+
+// Faults of opening.
+var (
+	// ErrExists is returned by Create where a store already is.
+	ErrExists = fault.New(fault.Conflict, "A store is already in this directory. Open it, or name another directory.")
+	// ErrNoStore is returned by Open where there is no store.
+	ErrNoStore = fault.New(fault.NotFound, "There is no store in this directory. Create one, or name another directory.")
+	// ErrInUse is returned when another process has the store open.
+	ErrInUse = fault.New(fault.Conflict, "The store is in use by another Coffer. Stop that one first.")
+
+	errTables = fault.New(fault.Internal, "Two tables use the same bucket. Report this to the makers of Coffer.")
+)
+
+// Create makes a new store in o.Dir and opens it. It gives ErrExists where
+// one already is, and never changes what it finds.
+func Create(ctx context.Context, agent access.Agent, o Options) (*Vault, error) {
+	o = o.withDefaults()
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, diskFault(err)
+	}
+	lock, err := lockDir(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := create(o); err != nil {
+		return nil, cmp.Or(err, lock.Close())
+	}
+	return openLocked(ctx, agent, o, lock)
+}
+
+// Open opens the store in o.Dir and verifies it: both head pages, every page,
+// every record with its keys, the set hash and the counts. What it finds
+// wrong is a Corrupt fault. The opening is the first event of the audit
+// trail's new boot.
+func Open(ctx context.Context, agent access.Agent, o Options) (*Vault, error) {
+	o = o.withDefaults()
+	lock, err := lockDir(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	return openLocked(ctx, agent, o, lock)
+}
+
+// lockDir takes the lock of the directory, which lasts as long as the file is
+// open and ends with the process.
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNoStore
+	}
+	if err != nil {
+		return nil, diskFault(err)
+	}
+	switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
+	case err == nil:
+		return f, nil
+	case errors.Is(err, unix.EWOULDBLOCK):
+		return nil, cmp.Or[error](ErrInUse, f.Close())
+	default:
+		return nil, cmp.Or(diskFault(err), f.Close())
+	}
+}
+
+func openLocked(ctx context.Context, agent access.Agent, o Options, lock *os.File) (*Vault, error) {
+	v := &Vault{options: o, lock: lock, queue: newQueue(), ended: make(chan struct{}), boot: newBoot()}
+	v.keys = deriveKeys(o)
+	if err := v.load(); err != nil {
+		return nil, cmp.Or(err, v.closeFiles())
+	}
+	go v.commitLoop()
+	if err := v.announce(ctx, agent); err != nil {
+		return nil, cmp.Or(err, v.Close())
+	}
+	return v, nil
+}
+
+func newBoot() string {
+	var b [8]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// deriveKeys returns the keys under the root.
+func deriveKeys(o Options) *rootKeys {
+	ring, meta := o.Key.Derive("ring"), o.Key.Derive("meta")
+	k := &rootKeys{newAEAD(ring[:]), newAEAD(meta[:]), o.Key.Generation(), o.Key.StoreID()}
+	clear(ring[:])
+	clear(meta[:])
+	return k
+}
+
+// load opens the file, verifies it, and hands it to bbolt.
+func (v *Vault) load() error {
+	f, err := os.OpenFile(filepath.Join(v.options.Dir, fileName), os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrNoStore
+	}
+	if err != nil {
+		return diskFault(err)
+	}
+	v.file = f
+	size, err := v.fileBytes()
+	if err != nil {
+		return err
+	}
+	h, err := readHeads(f, size)
+	if err != nil {
+		return err
+	}
+	v.torn = h.torn
+	s, err := scan(f, h.newest, v.keys, v.options.Tables, nil)
+	if err != nil {
+		return err
+	}
+	v.state, v.hasher = s.state, newSetHasher(s.setKey.raw)
+	v.auditKey, v.openingKey = s.auditKey, s.openingKey
+	v.published.Store(&published{durable: s.state})
+	return v.openBolt(h.newest.txid)
+}
+
+// boltOptions are the settings of the store file.
+func boltOptions(o Options) *bolt.Options {
+	return &bolt.Options{
+		Timeout:         time.Second,
+		NoFreelistSync:  true, // the free pages are found by a walk at open, not written at each commit
+		FreelistType:    bolt.FreelistMapType,
+		InitialMmapSize: o.MapBytes,
+		PageSize:        pageBytes,
+		NoSync:          o.NoSync,
+		NoGrowSync:      o.NoSync,
+		NoStatistics:    true,
+	}
+}
+
+// openBolt opens the file through bbolt, which must see the same commit.
+func (v *Vault) openBolt(txid uint64) error {
+	err := guard(func() (err error) {
+		v.db, err = bolt.Open(filepath.Join(v.options.Dir, fileName), 0o600, boltOptions(v.options))
+		return err
+	})
+	if err != nil {
+		return diskFault(err)
+	}
+	p, err := beginPages(v.db, false)
+	if err != nil {
+		return err
+	}
+	if uint64(p.tx.ID()) != txid {
+		err = damage("head", txid, "the file changed while it was opened")
+	}
+	return cmp.Or(err, p.close())
+}
+
+// announce records the opening, with what was found.
+func (v *Vault) announce(ctx context.Context, agent access.Agent) error {
+	outcome := audit.OK
+	details := []audit.Detail{{Key: "sequence", Value: fault.Int(v.state.seq).SafeString()}}
+	if v.torn {
+		outcome = audit.Torn
+		v.options.Log.LogAttrs(ctx, slog.LevelWarn, "a head page of the store was damaged; the last commit may be lost",
+			slog.Uint64("sequence", v.state.seq))
+	}
+	if now := v.clock().UnixMicro(); now < v.state.lastWall {
+		details = append(details, audit.Detail{Key: "clock", Value: "behind"})
+	}
+	r := access.Request{Agent: agent, Action: access.StoreOpen, Entity: access.Entity{Kind: access.KindStore}, Purpose: access.Operations}
+	if access.Decide(r) != access.Allow {
+		return cmp.Or[error](v.Record(ctx, r, audit.Denied, details...), denial{errDenied})
+	}
+	return v.Record(ctx, r, outcome, details...)
+}
+
+// closeWait is how long Close waits for bbolt after the store has stopped: a
+// panic inside bbolt can leave its locks taken.
+const closeWait = 2 * time.Second
+
+// closeFiles gives back the files and with them the locks.
+func (v *Vault) closeFiles() error {
+	var err error
+	if v.db != nil {
+		err = v.closeBolt()
+	}
+	if v.file != nil {
+		err = cmp.Or(err, v.file.Close())
+	}
+	return diskFault(cmp.Or(err, v.lock.Close()))
+}
+
+func (v *Vault) closeBolt() error {
+	closed := make(chan error, 1)
+	go func() {
+		closed <- guard(func() error {
+			if v.options.NoSync {
+				if err := v.db.Sync(); err != nil {
+					return err
+				}
+			}
+			return v.db.Close()
+		})
+	}()
+	if v.stopped() == nil {
+		return <-closed
+	}
+	select {
+	case err := <-closed:
+		return err
+	case <-time.After(closeWait):
+		return v.stopped()
+	}
+}
