@@ -114,7 +114,7 @@ func emptyProves(a *attempt, now time.Time, approvedToday bool) bool {
 // codeForm is what may enter the journal of a terminal's codes: short words
 // that nobody typed and that cannot be a card number.
 var codeForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,40}$`)
-var longDigits = regexp.MustCompile(`[0-9]{13,19}`)
+var longDigits = regexp.MustCompile(`[1-9][0-9]{12,18}`)
 
 // code returns s if it has the form of a code, else "".
 func code(s string) string {

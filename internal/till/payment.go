@@ -49,6 +49,7 @@ const (
 	StageQuarantined Stage = "quarantined" // not known yet, and the terminal may not be used
 	StageDuplicate   Stage = "duplicate"   // a person must say: the same payment, or really a second one
 	StageSame        Stage = "same"        // final: it was the same payment, nothing charged again
+	StageSecond      Stage = "second"      // final: judged to be a second payment, which is one of its own
 	StageManual      Stage = "manual"      // terminal and journal disagree: two people decide
 )
 

@@ -53,6 +53,5 @@ type Card struct {
 	ARC         string // EMV 8A
 	Cryptogram  string // EMV 9F26, the TC of an approval
 	CVM         string // how the holder was verified: "PIN", "none", …
-	ApprovedBy  string // the host's words for an approval, from a closed list
 	TerminalRef string // the terminal's own transaction number
 }

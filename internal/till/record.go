@@ -66,19 +66,20 @@ type attempt struct {
 	Original ident.ID[ident.Attempt]  `cbor:"11,keyasint"`           // of a void or refund
 	Again    bool                     `cbor:"12,keyasint,omitempty"` // a person confirmed a second payment
 
-	State    State                   `cbor:"20,keyasint"`
-	Result   Result                  `cbor:"21,keyasint,omitempty"`
-	Approved money.Amount            `cbor:"22,keyasint,omitempty"`
-	Device   string                  `cbor:"23,keyasint,omitempty"` // codes of the outcome
-	Host     string                  `cbor:"24,keyasint,omitempty"`
-	Reason   string                  `cbor:"25,keyasint,omitempty"`
-	Evidence string                  `cbor:"26,keyasint,omitempty"`
-	AuthCode string                  `cbor:"27,keyasint,omitempty"`
-	HostRef  string                  `cbor:"28,keyasint,omitempty"`
-	TermRef  string                  `cbor:"29,keyasint,omitempty"`
-	Batch    string                  `cbor:"30,keyasint,omitempty"`
-	Other    string                  `cbor:"31,keyasint,omitempty"` // of a duplicate: the reference of the original
-	Twin     ident.ID[ident.Attempt] `cbor:"32,keyasint"`           // of a duplicate: the original, if it is in this journal
+	State       State                   `cbor:"20,keyasint"`
+	Result      Result                  `cbor:"21,keyasint,omitempty"`
+	Approved    money.Amount            `cbor:"22,keyasint,omitempty"`
+	Device      string                  `cbor:"23,keyasint,omitempty"` // codes of the outcome
+	Host        string                  `cbor:"24,keyasint,omitempty"`
+	Reason      string                  `cbor:"25,keyasint,omitempty"`
+	Evidence    string                  `cbor:"26,keyasint,omitempty"`
+	AuthCode    string                  `cbor:"27,keyasint,omitempty"`
+	HostRef     string                  `cbor:"28,keyasint,omitempty"`
+	TermRef     string                  `cbor:"29,keyasint,omitempty"`
+	Batch       string                  `cbor:"30,keyasint,omitempty"`
+	Other       string                  `cbor:"31,keyasint,omitempty"` // of a duplicate: the reference of the original
+	OtherAmount money.Amount            `cbor:"33,keyasint,omitempty"` // what the original took
+	Twin        ident.ID[ident.Attempt] `cbor:"32,keyasint"`           // of a duplicate: the original, if it is in this journal
 
 	Pending  ident.ID[ident.Entry] `cbor:"40,keyasint"` // ledger entry of the intent
 	Entry    ident.ID[ident.Entry] `cbor:"41,keyasint"` // ledger entry of the money that moved
@@ -92,6 +93,9 @@ type attempt struct {
 	At      time.Time             `cbor:"52,keyasint"`
 	Ended   time.Time             `cbor:"53,keyasint"`
 	Tries   uint32                `cbor:"54,keyasint,omitempty"` // questions asked about an unknown outcome
+
+	OfHost string `cbor:"55,keyasint,omitempty"` // of a void or refund: the processor's and the
+	OfTerm string `cbor:"56,keyasint,omitempty"` // terminal's numbers of the payment it gives back
 
 	Proposal *proposal `cbor:"60,keyasint,omitempty"` // first person's decision
 }

@@ -1,11 +1,15 @@
 package till
 
 import (
+	"context"
 	"time"
 
+	"coffer/internal/access"
+	"coffer/internal/books"
 	"coffer/internal/civil"
 	"coffer/internal/ident"
 	"coffer/internal/money"
+	"coffer/internal/terminal/protocol"
 	"coffer/internal/vault"
 )
 
@@ -55,3 +59,103 @@ var copies = vault.NewJournal(vault.BucketReceiptCopies,
 
 // indexNumber finds by a receipt's number.
 const indexNumber = "number"
+
+// writeReceipt writes the receipt of money that moved and names it in a. The
+// ledger entry must be posted already: the receipt shows the balance after it.
+func (t *Till) writeReceipt(tx *vault.Tx, a *attempt, c Card) error {
+	number, err := nextReceipt(tx)
+	if err != nil {
+		return err
+	}
+	balance, err := books.Client(tx, sub(a))
+	if err != nil {
+		return err
+	}
+	head := receiptHead{
+		Number: number, Attempt: a.ID, Client: a.Client, Kind: a.Kind, Tender: a.Tender,
+		At: tx.Now(), Date: tx.Today(), Amount: a.Approved, Requested: a.Amount,
+		Balance: balance.Net(), Clinic: t.clinic, Account: a.Account, Cashier: a.Cashier,
+	}
+	if a.Tender == TenderCash && a.Kind == KindSale {
+		head.Tendered, head.Change = a.Tendered, a.Tendered-a.Amount
+	}
+	if a.Kind != KindSale {
+		original, err := rowOf(tx, a.Original)
+		if err != nil {
+			return err
+		}
+		head.Original = original.Shared.Receipt
+	}
+	a.Receipt = number
+	_, err = receipts.Insert(tx, receiptRow{Client: a.Client, Shared: head, Private: receiptBody{Card: c}})
+	return err
+}
+
+// cardOf returns what a receipt may show of an outcome.
+func cardOf(o protocol.Outcome) Card {
+	return Card{
+		Brand: o.Card.Brand, LastFour: o.Card.LastFour, Entry: o.Card.EntryMode,
+		AuthCode: o.AuthCode, HostRef: o.HostRef, Terminal: o.Serial, Batch: o.Batch,
+		AID: o.EMV.AID, Label: o.EMV.Label, TVR: o.EMV.TVR, TSI: o.EMV.TSI, IAD: o.EMV.IAD,
+		ARC: o.EMV.ARC, Cryptogram: o.EMV.Cryptogram, CVM: o.EMV.CVM, TerminalRef: o.TerminalRef,
+	}
+}
+
+// Receipt returns the receipt of a payment to show on the screen, or
+// ErrNoReceipt. Copies says how often it was printed so far.
+func (t *Till) Receipt(ctx context.Context, agent access.Agent, id ident.ID[ident.Attempt]) (Receipt, error) {
+	var r Receipt
+	err := t.vault.View(ctx, receiptRequest(agent, access.ReceiptRead, id), func(tx *vault.Tx) (err error) {
+		r, err = receiptOf(tx, id)
+		return err
+	})
+	return r, err
+}
+
+// Print returns the receipt of a payment for paper or a PDF and records that it
+// was given out: from the second time on it is a copy.
+func (t *Till) Print(ctx context.Context, agent access.Agent, id ident.ID[ident.Attempt]) (Receipt, error) {
+	var r Receipt
+	err := t.vault.Update(ctx, receiptRequest(agent, access.ReceiptPrint, id), func(tx *vault.Tx) (err error) {
+		if r, err = receiptOf(tx, id); err != nil {
+			return err
+		}
+		r.Copies++
+		r.Copy = r.Copies > 1
+		_, err = copies.Insert(tx, vault.Row[copied, vault.None]{Shared: copied{Receipt: r.Number, At: tx.Now(), By: tx.Agent().Name()}})
+		return err
+	})
+	return r, err
+}
+
+func receiptRequest(agent access.Agent, action access.Action, id ident.ID[ident.Attempt]) access.Request {
+	return access.Request{Agent: agent, Action: action, Entity: access.Of(access.KindAttempt, id), Purpose: access.Payment}
+}
+
+// receiptOf reads a receipt as it was written, with the count of its prints.
+func receiptOf(tx *vault.Tx, id ident.ID[ident.Attempt]) (Receipt, error) {
+	if _, err := rowOf(tx, id); err != nil {
+		return Receipt{}, err
+	}
+	row, ok, err := receipts.First(tx, indexAttempt, id.String())
+	if err != nil {
+		return Receipt{}, err
+	}
+	if !ok {
+		return Receipt{}, ErrNoReceipt
+	}
+	h := row.Shared
+	r := Receipt{
+		Number: h.Number, Attempt: h.Attempt, Client: h.Client, Clinic: h.Clinic, Account: h.Account,
+		Kind: h.Kind, Tender: h.Tender, At: h.At.In(tx.Now().Location()), Date: h.Date,
+		Amount: h.Amount, Requested: h.Requested, Balance: h.Balance, Tendered: h.Tendered,
+		Change: h.Change, Card: row.Private.Card, Original: h.Original, Cashier: h.Cashier,
+	}
+	for _, err := range copies.Find(tx, indexNumber, vault.Uint64Key(h.Number)) {
+		if err != nil {
+			return Receipt{}, err
+		}
+		r.Copies++
+	}
+	return r, nil
+}

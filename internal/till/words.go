@@ -59,6 +59,9 @@ var stageWords = map[Stage]text{
 	StageSame: {"Same payment",
 		"It was the same payment, so nothing was charged again.",
 		"Look at the client's payments for the first one, or go on."},
+	StageSecond: {"Asked again",
+		"Nothing was charged here. The second payment was started as one of its own.",
+		"Look at the client's payments for it."},
 	StageManual: {"Needs a decision",
 		"What the terminal says does not match what Coffer sent, so Coffer does not guess.",
 		"Do not take the payment again. Two people look at the terminal's report and decide."},
@@ -79,6 +82,9 @@ var kindWords = map[Kind]map[Stage]text{
 		StageUnknown:   {"Not known yet", "The connection was lost before the result came. Coffer is asking the terminal whether the refund was made.", "Do not refund it again. Wait here: the result appears by itself."},
 	},
 }
+
+// voidedWords replaces the words of an approved payment that was voided.
+var voidedWords = text{"Voided", "The payment was approved and then taken back.", "Look at the client's payments, or go on."}
 
 // cashWords says what became of cash; it has only one end.
 var cashWords = map[Kind]text{

@@ -1,0 +1,327 @@
+package till
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"coffer/internal/ident"
+	"coffer/internal/terminal"
+	"coffer/internal/terminal/protocol"
+	"coffer/internal/vault"
+)
+
+// lane is one terminal with what the till wants of it: one goroutine that
+// first finds out what is not known, then runs what is new, one at a time.
+type lane struct {
+	till     *Till
+	terminal *terminal.Terminal
+	id       ident.ID[ident.Terminal]
+	wake     chan struct{}
+
+	mu      sync.Mutex
+	open    bool                      // Recover has been called
+	fresh   []attempt                 // to run, oldest first
+	unknown []ident.ID[ident.Attempt] // to find out, oldest first
+	live    live
+	idle    chan struct{} // closed when nothing runs or waits; nil unless somebody drains
+}
+
+// live is what is known of the running attempt and stands in no journal.
+type live struct {
+	id         ident.ID[ident.Attempt]
+	step       protocol.Step
+	cancelling bool
+	checking   bool // a question about an unknown outcome, not a command
+}
+
+func newLane(t *Till, m *terminal.Terminal) *lane {
+	return &lane{till: t, terminal: m, id: m.ID(), wake: make(chan struct{}, 1)}
+}
+
+// start lets the lane work, first on the unknown attempts.
+func (l *lane) start(unknown []ident.ID[ident.Attempt]) {
+	l.mu.Lock()
+	l.open, l.unknown = true, append(unknown, l.unknown...)
+	l.mu.Unlock()
+	l.terminal.OnStray(l.till.stray)
+	l.till.running.Go(func() { l.loop(l.till.ctx) })
+}
+
+// run queues a fresh attempt.
+func (l *lane) run(a attempt) {
+	l.mu.Lock()
+	l.fresh = append(l.fresh, a)
+	l.mu.Unlock()
+	l.nudge()
+}
+
+// doubt queues an attempt whose outcome is not known.
+func (l *lane) doubt(id ident.ID[ident.Attempt]) {
+	l.mu.Lock()
+	l.unknown = append(l.unknown, id)
+	l.mu.Unlock()
+}
+
+func (l *lane) nudge() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// free returns nil when a new command may go to the terminal, else why not and
+// the attempt in the way.
+func (l *lane) free(tx *vault.Tx) (ident.ID[ident.Attempt], error) {
+	row, held, err := attempts.First(tx, indexTerminal, l.id.String())
+	if err != nil {
+		return ident.ID[ident.Attempt]{}, err
+	}
+	s := l.terminal.Status()
+	switch {
+	case !l.isOpen():
+		return row.Shared.ID, ErrRecovering
+	case s.Quarantined:
+		return row.Shared.ID, ErrQuarantined
+	case held && row.Shared.State != InDoubt && l.isWorking(row.Shared.ID):
+		return row.Shared.ID, ErrBusy
+	case held:
+		return row.Shared.ID, ErrRecovering
+	case !s.Attached:
+		return ident.ID[ident.Attempt]{}, ErrUnplugged
+	}
+	return ident.ID[ident.Attempt]{}, nil
+}
+
+// isOpen reports whether Recover has been called.
+func (l *lane) isOpen() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.open
+}
+
+// isWorking reports whether the attempt runs or waits to run.
+func (l *lane) isWorking(id ident.ID[ident.Attempt]) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.live.id == id && !l.live.checking {
+		return true
+	}
+	for _, a := range l.fresh {
+		if a.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// loop works until ctx ends.
+func (l *lane) loop(ctx context.Context) {
+	pause := l.till.retry.start()
+	for ctx.Err() == nil {
+		if id, ok := l.nextUnknown(); ok {
+			if l.settleUnknown(ctx, id) {
+				pause = l.till.retry.start()
+				continue
+			}
+			pause = l.wait(ctx, pause)
+			continue
+		}
+		if a, ok := l.nextFresh(); ok {
+			l.execute(a)
+			continue
+		}
+		pause = l.wait(ctx, -1)
+	}
+	l.rest()
+}
+
+// wait waits for something to do, at most for the pause, and returns the next
+// pause. A terminal that came back starts the back-off anew.
+func (l *lane) wait(ctx context.Context, pause time.Duration) time.Duration {
+	var due <-chan time.Time
+	if pause >= 0 {
+		timer := time.NewTimer(pause)
+		defer timer.Stop()
+		due = timer.C
+	} else {
+		l.rest()
+	}
+	select {
+	case <-ctx.Done():
+	case <-l.wake:
+	case <-l.terminal.Changed():
+		l.till.bell(TopicTerminals)
+		l.ringUnknown()
+		return l.till.retry.start()
+	case <-due:
+		return l.till.retry.after(pause)
+	}
+	return max(pause, l.till.retry.start())
+}
+
+// ringUnknown says that the words for unknown attempts may have changed.
+func (l *lane) ringUnknown() {
+	l.mu.Lock()
+	ids := append([]ident.ID[ident.Attempt](nil), l.unknown...)
+	l.mu.Unlock()
+	for _, id := range ids {
+		l.till.bell(topic(id))
+	}
+}
+
+// rest says to whoever drains that nothing runs.
+func (l *lane) rest() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.idle != nil {
+		close(l.idle)
+		l.idle = nil
+	}
+}
+
+// drain waits until no command runs or waits, or ctx ends. What is only not
+// known does not hold it up: the next start finds out.
+func (l *lane) drain(ctx context.Context) {
+	l.mu.Lock()
+	if !l.open || len(l.fresh) == 0 && (l.live.id.IsZero() || l.live.checking) {
+		l.mu.Unlock()
+		return
+	}
+	idle := make(chan struct{})
+	l.idle = idle
+	l.mu.Unlock()
+	select {
+	case <-idle:
+	case <-ctx.Done():
+	}
+}
+
+func (l *lane) nextUnknown() (id ident.ID[ident.Attempt], ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.unknown) == 0 {
+		return id, false
+	}
+	l.live = live{id: l.unknown[0], step: protocol.StepChecking, checking: true}
+	return l.unknown[0], true
+}
+
+func (l *lane) nextFresh() (a attempt, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.fresh) == 0 {
+		return a, false
+	}
+	a, l.fresh = l.fresh[0], l.fresh[1:]
+	l.live = live{id: a.ID, step: protocol.StepQueued}
+	return a, true
+}
+
+// execute runs a fresh attempt at the terminal, to whatever end.
+func (l *lane) execute(a attempt) {
+	ctx, cancel := context.WithTimeout(context.Background(), l.till.runMax)
+	defer cancel()
+	kept := false
+	o, err := l.terminal.Run(ctx, command(&a), terminal.Hooks{
+		Sending: func() error { return l.till.mark(a.ID, Sent) },
+		Acked:   func() error { return l.till.mark(a.ID, Acked) },
+		Result: func(o protocol.Outcome) error {
+			_, err := l.till.apply(a.ID, o)
+			kept = err == nil
+			return err
+		},
+		Step: func(s protocol.Step) { l.show(a.ID, s) },
+	})
+	if err != nil {
+		l.till.log.Warn("a payment's step could not be kept", "attempt", a.ID.String(), "error", err.Error())
+	}
+	l.conclude(a.ID, o, kept)
+}
+
+// conclude journals the end of a command whose conversation is over. What
+// cannot be journaled stays unknown, and is tried again.
+func (l *lane) conclude(id ident.ID[ident.Attempt], o protocol.Outcome, kept bool) {
+	var err error
+	if !kept {
+		_, err = l.till.apply(id, o)
+	}
+	known := false
+	if err == nil {
+		known, err = l.till.close(id)
+	}
+	if err != nil {
+		l.till.log.Error("a payment's end could not be kept; trying again", "attempt", id.String(), "error", err.Error())
+	}
+	if !known {
+		l.doubt(id)
+	}
+	l.quiet()
+	l.till.bell(topic(id))
+	l.till.bell(TopicTerminals)
+}
+
+func (l *lane) quiet() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.live = live{}
+}
+
+// show keeps what the terminal shows, for pages.
+func (l *lane) show(id ident.ID[ident.Attempt], s protocol.Step) {
+	l.mu.Lock()
+	l.live.step = s
+	l.mu.Unlock()
+	l.till.bell(topic(id))
+}
+
+// stepOf returns what the terminal shows for an attempt, if it runs now.
+func (l *lane) stepOf(id ident.ID[ident.Attempt]) (live, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.live.id == id {
+		return l.live, true
+	}
+	for _, a := range l.fresh {
+		if a.ID == id {
+			return live{id: id, step: protocol.StepQueued}, true
+		}
+	}
+	return live{}, false
+}
+
+// askCancel asks the terminal to stop the attempt, if it still waits for the
+// card.
+func (l *lane) askCancel(id ident.ID[ident.Attempt]) error {
+	l.mu.Lock()
+	if l.live.id != id || l.live.checking || !cancellable(l.live.step) {
+		l.mu.Unlock()
+		return ErrTooLate
+	}
+	l.live.cancelling = true
+	l.mu.Unlock()
+	l.terminal.Cancel()
+	l.till.bell(topic(id))
+	return nil
+}
+
+// cancellable reports whether a command may be cancelled while the terminal
+// shows s: only while it waits for the card.
+func cancellable(s protocol.Step) bool { return s == protocol.StepPresent }
+
+// command returns what the terminal is told: amount and reference, and nothing
+// about the client.
+func command(a *attempt) protocol.Command {
+	return protocol.Command{
+		Kind: protocol.Kind(a.Kind), Ref: a.Ref, Amount: a.Amount, Invoice: a.Ref,
+		OriginalHostRef: a.OfHost, OriginalTerminalRef: a.OfTerm, AllowDuplicate: a.Again,
+	}
+}
+
+// backoff is how long to wait between two questions.
+type backoff struct{ min, max time.Duration }
+
+func (b backoff) start() time.Duration { return b.min }
+
+// after returns the pause that follows d.
+func (b backoff) after(d time.Duration) time.Duration { return min(max(2*d, b.min), b.max) }

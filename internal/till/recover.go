@@ -1,0 +1,152 @@
+package till
+
+import (
+	"context"
+
+	"coffer/internal/access"
+	"coffer/internal/ident"
+	"coffer/internal/terminal/protocol"
+	"coffer/internal/vault"
+)
+
+// Recover must be called once at start. It reads what the last run left
+// unfinished and leaves it to each terminal's lane, which asks the terminal as
+// soon as it is attached and before it gets any new command. What the journal
+// alone proves (a command that was never sent, a conversation that has ended)
+// is closed before Recover returns. Until Recover has been called no card
+// payment begins.
+func (t *Till) Recover(ctx context.Context) error {
+	left, err := t.unfinished(ctx)
+	if err != nil {
+		return err
+	}
+	unknown := map[ident.ID[ident.Terminal]][]ident.ID[ident.Attempt]{}
+	for _, a := range left {
+		known, err := t.proveFromJournal(a)
+		if err != nil {
+			return err
+		}
+		if !known {
+			unknown[a.Terminal] = append(unknown[a.Terminal], a.ID)
+		}
+	}
+	for _, l := range t.order {
+		l.start(unknown[l.id])
+	}
+	return nil
+}
+
+// unfinished returns the attempts that are not closed and wait for nobody,
+// the oldest first within each state.
+func (t *Till) unfinished(ctx context.Context) ([]attempt, error) {
+	var left []attempt
+	req := access.Request{Agent: t.agent, Action: access.PaymentRead, Entity: access.None, Purpose: access.Payment}
+	err := t.vault.View(ctx, req, func(tx *vault.Tx) error {
+		for _, s := range []State{Created, Sent, Acked, InDoubt, Resulted, NotCharged} {
+			for row, err := range attempts.Find(tx, indexState, string(s)) {
+				if err != nil {
+					return err
+				}
+				if !row.Shared.asks() {
+					left = append(left, row.Shared)
+				}
+			}
+		}
+		return nil
+	})
+	return left, err
+}
+
+// proveFromJournal closes what needs no terminal, and reports whether the
+// outcome is known. An attempt that was only created was provably not sent.
+func (t *Till) proveFromJournal(a attempt) (bool, error) {
+	if a.State == Created {
+		_, err := t.apply(a.ID, protocol.Outcome{
+			Result: protocol.NotSent, Kind: protocol.Kind(a.Kind), Ref: a.Ref, Requested: a.Amount, Evidence: evidenceUnsent,
+		})
+		if err != nil {
+			return false, err
+		}
+	}
+	return t.close(a.ID)
+}
+
+// settleUnknown tries to find out what became of an attempt, and reports
+// whether it need not be asked again.
+func (l *lane) settleUnknown(ctx context.Context, id ident.ID[ident.Attempt]) bool {
+	defer l.quiet()
+	a, err := l.till.suspect(id)
+	if err == nil && a.atTerminal() && l.terminal.Status().Attached {
+		var o protocol.Outcome
+		if o, err = l.terminal.Lookup(ctx, a.Ref, protocol.Kind(a.Kind), a.Amount); err == nil {
+			err = l.till.lookedUp(id, o)
+		}
+	}
+	known := false
+	if err == nil {
+		known, err = l.till.close(id)
+	}
+	if err != nil && ctx.Err() == nil {
+		l.till.log.Warn("an unknown payment could not be settled yet", "attempt", id.String(), "error", err.Error())
+	}
+	if known {
+		l.found()
+		l.till.bell(topic(id))
+		l.till.bell(TopicTerminals)
+	}
+	return known
+}
+
+// found takes the first unknown attempt off the list.
+func (l *lane) found() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.unknown = l.unknown[1:]
+}
+
+// suspect journals that the outcome of an attempt is not known, or that it was
+// never sent, and returns it as it stands.
+func (t *Till) suspect(id ident.ID[ident.Attempt]) (attempt, error) {
+	return t.journal(context.Background(), id, func(tx *vault.Tx, a *attempt) (*event, error) {
+		switch a.State {
+		case Created:
+			o := protocol.Outcome{Result: protocol.NotSent, Evidence: evidenceUnsent}
+			return t.enact(tx, a, verdict{state: Resulted, result: NotSent}, o)
+		case Sent, Acked:
+			a.State, a.Reason = InDoubt, reasonRestart
+			return &event{Name: string(InDoubt), Reason: reasonRestart}, nil
+		}
+		return nil, nil
+	})
+}
+
+// askMax is how often a terminal may contradict an attempt, or say that it
+// knows nothing of it and prove nothing either, before two people decide: one
+// such answer may be the fault of the wire.
+const askMax = 4
+
+// lookedUp applies the answer to a question about an unknown attempt. An
+// answer that contradicts the attempt or proves nothing however often it is
+// given is for people.
+func (t *Till) lookedUp(id ident.ID[ident.Attempt], o protocol.Outcome) error {
+	_, err := t.journal(context.Background(), id, func(tx *vault.Tx, a *attempt) (*event, error) {
+		if a.atTerminal() && o.Result == protocol.InDoubt && contradicts(o.Reason) {
+			if a.Tries++; a.Tries >= askMax {
+				return t.enact(tx, a, verdict{state: Manual, reason: string(o.Reason)}, o)
+			}
+			return &event{Name: "asked", Reason: string(o.Reason)}, nil
+		}
+		return t.outcome(tx, a, o)
+	})
+	return err
+}
+
+// contradicts reports whether the answer is one that asking again may not
+// change.
+func contradicts(r protocol.Reason) bool {
+	switch r {
+	case protocol.ReasonMismatch, protocol.ReasonVoided, protocol.ReasonUnproven:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,67 @@
+package till
+
+import (
+	"context"
+	"errors"
+
+	"coffer/internal/access"
+	"coffer/internal/terminal"
+	"coffer/internal/terminal/protocol"
+	"coffer/internal/vault"
+)
+
+// Terminals returns the terminals in the order of Options.
+func (t *Till) Terminals(ctx context.Context, agent access.Agent) ([]TerminalStatus, error) {
+	var list []TerminalStatus
+	req := access.Request{Agent: agent, Action: access.TerminalStatus, Entity: access.Entity{Kind: access.KindTerminal}, Purpose: access.Operations}
+	err := t.vault.View(ctx, req, func(tx *vault.Tx) error {
+		for _, l := range t.order {
+			s, err := l.status(tx)
+			if err != nil {
+				return err
+			}
+			list = append(list, s)
+		}
+		return nil
+	})
+	return list, err
+}
+
+func (l *lane) status(tx *vault.Tx) (TerminalStatus, error) {
+	s := l.terminal.Status()
+	held, err := l.free(tx)
+	p := TerminalStatus{
+		ID: l.id, Name: l.terminal.Name(), Ready: err == nil,
+		Attached: s.Attached, Quarantined: s.Quarantined, Busy: errors.Is(err, ErrBusy),
+		Recovering: errors.Is(err, ErrRecovering), Running: held,
+		Serial: s.Device.Serial, Model: s.Device.Model, Since: s.Since.In(tx.Now().Location()),
+	}
+	p.Words, p.Next = terminalWords(p, s)
+	for _, expected := range []error{ErrBusy, ErrRecovering, ErrQuarantined, ErrUnplugged} {
+		if errors.Is(err, expected) {
+			return p, nil
+		}
+	}
+	return p, err
+}
+
+// terminalWords says how a terminal is and what to do about it.
+func terminalWords(p TerminalStatus, s terminal.Status) (what, next string) {
+	switch {
+	case p.Quarantined:
+		w := protocol.Words(s.Reason)
+		return w.What, w.Next
+	case p.Busy:
+		return "A payment is running at this terminal.", "Wait until it has ended, or use another terminal."
+	case p.Recovering && p.Attached:
+		return "Coffer is asking this terminal about an earlier payment.", "Wait a moment, or use another terminal."
+	case p.Recovering:
+		return "This terminal went away before the result of a payment came.", "Plug it in and switch it on. Coffer then finds out what happened."
+	case !p.Attached && s.Reason != protocol.ReasonNone:
+		w := protocol.Words(s.Reason)
+		return w.What, w.Next
+	case !p.Attached:
+		return "The terminal does not answer.", "Check its cable and power."
+	}
+	return "Ready.", ""
+}
