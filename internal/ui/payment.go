@@ -1,0 +1,236 @@
+package ui
+
+import (
+	"net/http"
+	"time"
+
+	"coffer/internal/fault"
+	"coffer/internal/ident"
+	"coffer/internal/money"
+	"coffer/internal/till"
+)
+
+// progressView is one payment: where it stands and what can be done about it.
+type progressView struct {
+	ID, Client    string
+	State         string // changes when the page should draw attention to itself
+	Name, Account string // empty in the fragment that is read again and again
+	What, How     string
+	Amount        string
+	Live, Busy    bool // the page keeps asking; the terminal is at work
+	Unknown       bool
+	Tone          string
+	Title         string
+	Words, Next   string
+	Facts         []fact
+	Choice        bool
+	MayCancel     bool
+	Done, Leave   bool
+	DoneTo        string
+	Receipt       bool
+	ReceiptNumber uint64
+	Again         string // label of the button that starts another payment; empty: none
+	AgainAmount   string
+	AgainFirst    bool // trying again is what most people want now
+	MayVoid       bool
+	Command       string
+	Steps         []stepLine
+}
+
+type stepLine struct{ At, Words string }
+
+// tones of stages that are not plain; what is still going on is plain.
+var stageTones = map[till.Stage]string{
+	till.StageApproved: "good", till.StagePartial: "warm", till.StageDeclined: "bad", till.StageUnknown: "warm",
+	till.StageUnplugged: "warm", till.StageQuarantined: "bad", till.StageDuplicate: "warm", till.StageManual: "bad",
+	till.StageTimeout: "warm", till.StageNotSent: "warm", till.StageBusy: "warm", till.StageNotCharged: "warm",
+}
+
+// againWords are the ends after which another try makes sense, and the button
+// for it.
+var againWords = map[till.Stage]string{
+	till.StageDeclined: "Try again", till.StageCancelled: "Try again", till.StageTimeout: "Try again",
+	till.StageNotSent: "Try again", till.StageBusy: "Try again", till.StageNotCharged: "Try again",
+}
+
+// progressOf turns a payment into its view.
+func (s *server) progressOf(p till.Payment) progressView {
+	v := progressView{
+		ID: p.ID.String(), Client: p.Client.String(), State: string(p.Stage), DoneTo: "/today",
+		What: kindWords[p.Kind], Amount: p.Amount.String(), How: s.howAt(p),
+		Live: !p.Final, Busy: !p.Final && !p.Unknown && !p.Choice, Unknown: p.Unknown,
+		Tone: stageTones[p.Stage], Title: p.Title, Words: p.Words, Next: p.Next,
+		Choice: p.Choice, MayCancel: p.MayCancel && !p.Choice, Done: p.Final, Leave: p.Unknown && !p.Final,
+		Receipt: p.Receipt != 0, ReceiptNumber: p.Receipt, MayVoid: p.MayVoid,
+		Command: ident.New[ident.Command](s.Now()).String(), Facts: paymentFacts(p),
+	}
+	if p.Kind == till.KindSale {
+		v.Again = againWords[p.Stage]
+		v.AgainAmount = p.Amount.String()
+	}
+	v.AgainFirst = v.Again != ""
+	if p.Stage == till.StagePartial && p.Remaining > 0 {
+		v.Again, v.AgainAmount, v.AgainFirst = "Take the rest, "+p.Remaining.String(), p.Remaining.String(), true
+	}
+	for _, step := range p.Steps {
+		v.Steps = append(v.Steps, stepLine{At: step.At.In(s.Zone).Format(time.TimeOnly), Words: step.Words})
+	}
+	return v
+}
+
+func (s *server) howAt(p till.Payment) string {
+	words := how(p)
+	if p.TerminalName != "" {
+		words += " · " + p.TerminalName
+	}
+	return words
+}
+
+// paymentFacts are the numbers beside the outcome; none while nothing moved.
+func paymentFacts(p till.Payment) []fact {
+	var facts []fact
+	add := func(name, value string) { facts = append(facts, fact{Name: name, Value: value}) }
+	if p.Approved != 0 {
+		add("Amount moved", p.Approved.String())
+	}
+	if p.Remaining > 0 {
+		add("Still to be paid", p.Remaining.String())
+	}
+	if p.Tendered > 0 && p.Tendered != p.Amount {
+		add("Cash handed over", p.Tendered.String())
+		add("Change", p.Change.String())
+	}
+	if p.AuthCode != "" {
+		add("Approval code", p.AuthCode)
+	}
+	if p.Final && p.Approved != 0 {
+		add("Balance now", balance(p.Due))
+	}
+	if p.Receipt != 0 {
+		add("Receipt", "No. "+fault.Int(p.Receipt).SafeString())
+	}
+	return facts
+}
+
+// balance writes what a client owes; a credit is said in words too.
+func balance(due money.Amount) string {
+	if due < 0 {
+		return due.String() + " (credit)"
+	}
+	return due.String()
+}
+
+// GET /payments/:id
+func (s *server) payment(c *call) error {
+	id, err := ident.Parse[ident.Attempt](c.Param("id"))
+	if err != nil {
+		return err
+	}
+	return s.showPayment(c, id)
+}
+
+// showPayment renders a payment with the client's name at its head.
+func (s *server) showPayment(c *call, id ident.ID[ident.Attempt]) error {
+	ctx := c.Request().Context()
+	p, err := s.Till.Payment(ctx, c.agent, id)
+	if err != nil {
+		return err
+	}
+	client, err := s.Roster.Client(ctx, c.agent, p.Client)
+	if err != nil {
+		return err
+	}
+	v := s.progressOf(p)
+	v.Name, v.Account = client.Name.Reveal(), string(client.Account)
+	if isHX(c.Request()) {
+		v.MayVoid = false // not where Enter falls right after a sale
+		return render(c, progressPane, http.StatusOK, v)
+	}
+	whole := view[progressView]{frame: c.frame(progressPage.title), Body: v}
+	if v.Live {
+		whole.Refresh = 3
+	}
+	return write(c, progressPage, http.StatusOK, whole)
+}
+
+// GET /payments/:id/progress is what an open page reads again when the bell
+// rings: the state without the client's name.
+func (s *server) progress(c *call) error {
+	id, err := ident.Parse[ident.Attempt](c.Param("id"))
+	if err != nil {
+		return err
+	}
+	p, err := s.Till.Payment(c.Request().Context(), c.agent, id)
+	if err != nil {
+		return err
+	}
+	if p.Final {
+		s.bell.Ring(topicDay)
+	}
+	v := s.progressOf(p)
+	v.MayVoid = false
+	return render(c, progressPart, http.StatusOK, v)
+}
+
+// POST /payments/:id/cancel
+func (s *server) cancel(c *call) error {
+	id, err := ident.Parse[ident.Attempt](c.Param("id"))
+	if err != nil {
+		return err
+	}
+	if err := s.Till.Cancel(c.Request().Context(), c.agent, id); err != nil {
+		return err
+	}
+	return s.toPayment(c, id)
+}
+
+// POST /payments/:id/answer answers the question whether it was the same
+// payment or really a second one.
+func (s *server) answer(c *call) error {
+	id, err := ident.Parse[ident.Attempt](c.Param("id"))
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	if c.FormValue("answer") != "second" {
+		if err := s.Till.AnswerSame(ctx, c.agent, id); err != nil {
+			return err
+		}
+		return s.toPayment(c, id)
+	}
+	command, err := ident.Parse[ident.Command](c.FormValue("command"))
+	if err != nil {
+		return errForm
+	}
+	second, err := s.Till.AnswerSecond(ctx, c.agent, id, command)
+	if err != nil {
+		return err
+	}
+	return s.toPayment(c, second)
+}
+
+// POST /payments/:id/void
+func (s *server) void(c *call) error {
+	id, err := ident.Parse[ident.Attempt](c.Param("id"))
+	if err != nil {
+		return err
+	}
+	command, err := ident.Parse[ident.Command](c.FormValue("command"))
+	if err != nil {
+		return errForm
+	}
+	attempt, err := s.Till.Void(c.Request().Context(), c.agent, till.Void{Command: command, Original: id})
+	if err != nil {
+		return err
+	}
+	return s.toPayment(c, attempt)
+}
+
+// toPayment leads to a payment's page: at once for htmx, else by redirect, so
+// that reloading never sends a form again.
+func (s *server) toPayment(c *call, id ident.ID[ident.Attempt]) error {
+	if isHX(c.Request()) {
+		return s.showPayment(c, id)
+	}
+	return c.Redirect(http.StatusSeeOther, "/payments/"+id.String())
+}

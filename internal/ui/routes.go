@@ -1,0 +1,77 @@
+package ui
+
+import (
+	"net/http"
+
+	"coffer/internal/access"
+)
+
+// route is one row of the table: what a browser may ask, the action that its
+// asker must be able to do at all, and who answers. A background route is one
+// that pages ask by themselves; it does not keep a session alive. An open
+// route needs nobody signed in.
+type route struct {
+	method, path string
+	action       access.Action
+	handler      func(*server, *call) error
+	open         bool
+	background   bool
+}
+
+const (
+	get  = http.MethodGet
+	post = http.MethodPost
+)
+
+// routes is every address of Coffer.
+var routes = []route{
+	// anybody
+	{method: get, path: "/static/:name", handler: (*server).staticFile, open: true},
+	{method: get, path: "/favicon.ico", handler: (*server).favicon, open: true},
+	{method: get, path: "/healthz", handler: (*server).healthy, open: true},
+	{method: get, path: "/sign-in", handler: (*server).signInForm, open: true},
+	{method: post, path: "/sign-in", handler: (*server).signIn, open: true},
+
+	// everybody who is signed in
+	{method: get, path: "/", handler: (*server).first},
+	{method: get, path: "/help", handler: (*server).help},
+	{method: get, path: "/help/keys", handler: (*server).help},
+	{method: get, path: "/session", handler: (*server).sessionLives, background: true},
+	{method: get, path: "/bell", handler: (*server).listen, background: true},
+	{method: post, path: "/still-here", handler: (*server).stillHere},
+	{method: post, path: "/sign-out", handler: (*server).signOut},
+	{method: post, path: "/lock", handler: (*server).lock},
+
+	// the front desk
+	{method: get, path: "/today", action: access.DayRead, handler: (*server).today},
+	{method: get, path: "/today/rows", action: access.DayRead, handler: (*server).todayAgain, background: true},
+	{method: post, path: "/appointments/:id/arrive", action: access.AppointmentCheckIn, handler: (*server).arrive},
+	{method: get, path: "/find", action: access.ClientFind, handler: (*server).findForm},
+	{method: post, path: "/find", action: access.ClientFind, handler: (*server).find},
+	{method: post, path: "/find/live", action: access.ClientFind, handler: (*server).findLive},
+	{method: get, path: "/clients/:id", action: access.ClientFind, handler: (*server).client},
+	{method: get, path: "/clients/:id/pay", action: access.PaymentTake, handler: (*server).payForm},
+	{method: post, path: "/payments", action: access.PaymentTake, handler: (*server).pay},
+	{method: get, path: "/payments/:id", action: access.PaymentRead, handler: (*server).payment},
+	{method: get, path: "/payments/:id/progress", action: access.PaymentRead, handler: (*server).progress, background: true},
+	{method: post, path: "/payments/:id/cancel", action: access.PaymentCancel, handler: (*server).cancel},
+	{method: post, path: "/payments/:id/answer", action: access.PaymentTake, handler: (*server).answer},
+	{method: post, path: "/payments/:id/void", action: access.PaymentVoid, handler: (*server).void},
+	{method: get, path: "/receipts/:id", action: access.ReceiptRead, handler: (*server).receipt},
+	{method: post, path: "/receipts/:id/print", action: access.ReceiptPrint, handler: (*server).receiptPDF},
+
+	// therapists, and the desk that closes a session from the schedule
+	{method: get, path: "/my/day", action: access.DayOwn, handler: (*server).myDay},
+	{method: get, path: "/my/clients/:id", action: access.DayOwn, handler: (*server).myClient},
+	{method: get, path: "/appointments/:id/close", action: access.EncounterClose, handler: (*server).closeForm},
+	{method: post, path: "/appointments/:id/close", action: access.EncounterClose, handler: (*server).closeSession},
+
+	// the accountant
+	{method: get, path: "/books", action: access.BooksRead, handler: (*server).trial},
+	{method: get, path: "/books/journal", action: access.BooksRead, handler: (*server).journal},
+	{method: get, path: "/books/accounts/:code", action: access.BooksRead, handler: (*server).account},
+	{method: get, path: "/books/entries/:id", action: access.BooksRead, handler: (*server).entry},
+
+	// IT
+	{method: get, path: "/box", action: access.BoxStatus, handler: (*server).box},
+}

@@ -1,0 +1,166 @@
+package ui
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"coffer/internal/access"
+	"coffer/internal/billing"
+	"coffer/internal/books"
+	"coffer/internal/identity"
+	"coffer/internal/roster"
+	"coffer/internal/schedule"
+	"coffer/internal/till"
+	"coffer/web"
+)
+
+// Options are the parts that the pages show and the facts that they need.
+// Identity, Roster, Schedule, Books, Billing and Till must be there.
+type Options struct {
+	Clinic string         // the clinic's name, for heads of pages and receipts
+	Names  []string       // DNS names and addresses under which the box answers, lower case, no port
+	Zone   *time.Location // the clinic's zone; nil: UTC
+	Now    func() time.Time
+
+	Identity *identity.Identity
+	Roster   *roster.Roster
+	Schedule *schedule.Schedule
+	Books    *books.Books
+	Billing  *billing.Billing
+	Till     *till.Till
+	Health   HealthFunc // nil: the page of the box shows the terminals alone
+	Bell     *Bell      // nil: pages ask every few seconds only
+	Log      *slog.Logger
+}
+
+// server is the state of all pages: parts and parsed templates. It does not
+// change after New.
+type server struct {
+	Options
+	clinic   string
+	library  library
+	bell     *Bell
+	log      *slog.Logger
+	throttle *throttle
+}
+
+// call is one request: echo's context, who asks, and the server that answers.
+type call struct {
+	echo.Context
+	server  *server
+	agent   access.Agent
+	cookie  string // the session's secret; empty when nobody is signed in
+	session identity.SessionInfo
+}
+
+// New returns the handler of all pages. It returns an error when a template
+// does not parse, which is a defect.
+func New(o Options) (http.Handler, error) {
+	lib, err := parseTemplates(web.Templates())
+	if err != nil {
+		return nil, err
+	}
+	if o.Zone == nil {
+		o.Zone = time.UTC
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	s := &server{Options: o, clinic: o.Clinic, library: lib, bell: o.Bell, log: o.Log, throttle: newThrottle()}
+	return guard(o.Names, s.echo()), nil
+}
+
+// guard puts everything that holds for every request around next: the names of
+// the box, the safe headers, and the refusal of requests that another site
+// made a browser send (by Sec-Fetch-Site and Origin, net/http).
+func guard(names []string, next http.Handler) http.Handler {
+	foreign := http.NewCrossOriginProtection()
+	foreign.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "This request came from another site and was refused. Open Coffer by its own address.", http.StatusForbidden)
+	}))
+	lower := make([]string, len(names))
+	for i, name := range names {
+		lower[i] = strings.ToLower(name)
+	}
+	return withHeaders(withHosts(lower, foreign.Handler(next)))
+}
+
+func (s *server) echo() *echo.Echo {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.Logger.SetOutput(discard{})
+	e.IPExtractor = echo.ExtractIPDirect()
+	e.HTTPErrorHandler = func(err error, c echo.Context) { s.fail(s.callOf(c), err) }
+	for _, r := range routes {
+		e.Add(r.method, r.path, s.serve(r))
+	}
+	return e
+}
+
+// serve wraps one route: who asks, whether the form is our own, and one
+// recovery for whatever breaks inside.
+func (s *server) serve(r route) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		k := s.callOf(c)
+		defer func() {
+			if broken := recover(); broken != nil {
+				if broken == http.ErrAbortHandler {
+					panic(broken) // net/http's own way to drop a connection
+				}
+				s.logPanic(k, broken)
+				err = errPanic
+			}
+			if err != nil {
+				s.fail(k, err)
+				err = nil
+			}
+		}()
+		if err := s.admit(k, r); err != nil {
+			return err
+		}
+		return r.handler(s, k)
+	}
+}
+
+// callOf returns the call of an echo context, the same one each time.
+func (s *server) callOf(c echo.Context) *call {
+	if k, ok := c.Get("call").(*call); ok {
+		return k
+	}
+	k := &call{Context: c, server: s}
+	c.Set("call", k)
+	return k
+}
+
+// discard is where echo's own log goes: it would hold addresses of requests.
+type discard struct{}
+
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
+
+// logPanic writes what kind of thing broke and where, without its text: that
+// may hold anything.
+func (s *server) logPanic(c *call, broken any) {
+	s.log.ErrorContext(c.Request().Context(), "a page broke", "route", c.Path(), "type", typeName(broken), "at", brokenAt())
+}
+
+// Server returns an HTTP server for handler with limits on slowness: headers
+// within 5 s, a request within 15 s, an answer within 30 s (the doorbell's
+// stream exempts itself). Its log goes to log without the text of requests.
+func Server(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(silent{log.Handler()}, slog.LevelDebug),
+	}
+}
