@@ -1,0 +1,370 @@
+package ui_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	firmwareconfig "coffer/firmware-config"
+	"coffer/internal/access"
+	"coffer/internal/access/accesstest"
+	"coffer/internal/billing"
+	"coffer/internal/books"
+	"coffer/internal/civil"
+	"coffer/internal/ident"
+	"coffer/internal/identity"
+	"coffer/internal/phi"
+	"coffer/internal/roster"
+	"coffer/internal/schedule"
+	"coffer/internal/terminal"
+	"coffer/internal/terminal/sim"
+	"coffer/internal/till"
+	"coffer/internal/ui"
+	"coffer/internal/vault"
+	"coffer/internal/vault/vaulttest"
+)
+
+const (
+	password   = "blue heron at low tide"
+	hostName   = "coffer.home.arpa"
+	clinicName = "Harbor Lane Counseling"
+)
+
+// quick are hash parameters for tests: what they cost is not what is tested.
+var quick = identity.Params{Time: 1, MemoryKiB: 64, Threads: 1}
+
+// clock runs like the real one, from a given instant, and can be moved on.
+type clock struct {
+	mu    sync.Mutex
+	base  time.Time
+	start time.Time
+}
+
+func newClock(at time.Time) *clock { return &clock{base: at, start: time.Now()} }
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.base.Add(time.Since(c.start))
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.base = c.base.Add(d)
+}
+
+// person is one member of the test clinic's staff.
+type person struct {
+	identity.Staff
+	secret string
+}
+
+// clinic is a whole clinic in a test: real store under a real software TPM,
+// real till, simulated terminal, pages over TLS and HTTP/2.
+type clinic struct {
+	t       testing.TB
+	clock   *clock
+	vault   *vault.Vault
+	sim     *sim.Sim
+	till    *till.Till
+	ui      http.Handler
+	url     string
+	log     *logBook
+	people  map[string]person
+	clients []roster.Client
+	day     []schedule.Appointment
+}
+
+// names of the clients of the test clinic, in the order of the day's list.
+var clientNames = []string{
+	"Zelda Quintanar", "Żaneta Wróblewska", "Nguyễn Thị Hương", "Otto Brandvold", "Priya Venkataraman", "Søren Ødegård",
+}
+
+// newClinic opens a clinic with its staff, six clients and their appointments
+// of the day: four sessions are closed and charged, two are not.
+func newClinic(t testing.TB, options sim.Options) *clinic {
+	t.Helper()
+	zone, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &clinic{
+		t: t, clock: newClock(time.Date(2026, 11, 25, 13, 2, 0, 0, zone)), log: &logBook{}, people: map[string]person{},
+	}
+	var tables []vault.AnyTable
+	for _, part := range [][]vault.AnyTable{
+		identity.Tables(), roster.Tables(), schedule.Tables(), books.Tables(), billing.Tables(), till.Tables(),
+	} {
+		tables = append(tables, part...)
+	}
+	c.vault = vaulttest.OpenWith(t, vault.Options{Tables: tables, Relation: schedule.Related, Now: func() time.Time { return c.clock.now().In(zone) }})
+	c.open(options, zone)
+	return c
+}
+
+func (c *clinic) open(options sim.Options, zone *time.Location) {
+	c.t.Helper()
+	log := slog.New(slog.NewJSONHandler(c.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	people := identity.New(c.vault, access.NewIssuer(), identity.WithHash(quick), identity.WithLog(log))
+	system := people.System("test")
+	clients, days := roster.New(c.vault), schedule.New(c.vault)
+	accounts, charges := books.New(c.vault), billing.New(c.vault)
+	bell := ui.NewBell()
+	c.till = till.New(till.Options{
+		Vault: c.vault, Agent: people.System("till"), Terminals: []*terminal.Terminal{c.plugIn(options, log)},
+		Clinic: clinicName, Bell: bell.Ring, Log: log, RetryMin: 20 * time.Millisecond, RetryMax: 100 * time.Millisecond,
+	})
+	c.t.Cleanup(func() {
+		bell.Close()
+		if err := c.till.Close(context.Background()); err != nil {
+			c.t.Errorf("close the till: %v", err)
+		}
+	})
+	c.must(accounts.Setup(c.t.Context(), system))
+	c.must(charges.Setup(c.t.Context(), system))
+	c.hire(people, system)
+	c.furnish(clients, days, charges, system, zone)
+	c.must(c.till.Recover(c.t.Context()))
+	handler, err := ui.New(ui.Options{
+		Clinic: clinicName, Names: []string{hostName, "127.0.0.1"}, Zone: zone, Now: c.clock.now,
+		Identity: people, Roster: clients, Schedule: days, Books: accounts, Billing: charges, Till: c.till,
+		Bell: bell, Log: log, Health: health,
+	})
+	c.must(err)
+	c.ui = handler
+	c.serve(handler, log)
+}
+
+// health is what the page of the box shows in tests.
+func health(_ context.Context, agent access.Agent) (ui.Health, error) {
+	return ui.Health{
+		Checks: []ui.Check{
+			{Name: "Store", State: "ok", Value: "sealed, 1.2 MB"},
+			{Name: "Backup", State: "warn", Value: "9 days old", Next: "Plug the backup disk in."},
+			{Name: "Clock", State: "fail", Value: "off by 4 min", Next: "Check the time server."},
+		},
+		Facts: []ui.Fact{{Name: "Version", Value: "test"}},
+	}, nil
+}
+
+// plugIn starts a simulated terminal and the driver that owns it.
+func (c *clinic) plugIn(options sim.Options, log *slog.Logger) *terminal.Terminal {
+	c.t.Helper()
+	device, err := sim.New(options)
+	c.must(err)
+	c.sim = device
+	profile, err := firmwareconfig.Profile("sim-pax")
+	c.must(err)
+	config := terminal.Config{ID: ident.New[ident.Terminal](c.clock.now()), Name: "Front desk terminal", Dial: device.Dial, Profile: profile, Log: log}
+	owner := terminal.Start(config)
+	c.t.Cleanup(func() {
+		c.must(owner.Close())
+		c.must(device.Close())
+	})
+	for !owner.Status().Attached {
+		select {
+		case <-owner.Changed():
+		case <-time.After(10 * time.Second):
+			c.t.Fatal("the simulated terminal does not attach")
+		}
+	}
+	return owner
+}
+
+func (c *clinic) hire(people *identity.Identity, system access.Agent) {
+	c.t.Helper()
+	for _, one := range []struct {
+		name, shown string
+		role        access.Role
+	}{
+		{"desk", "Noor Haddad", access.FrontDesk},
+		{"rivera", "Dr. Inés Rivera", access.Therapist},
+		{"okafor", "Dr. Chidi Okafor", access.Therapist},
+		{"ledgers", "Theodora Vance", access.Accountant},
+		{"boxes", "Sam Whitlock", access.IT},
+	} {
+		staff, enrolment, err := people.CreateStaff(c.t.Context(), system, identity.NewStaff{
+			Name: one.name, DisplayName: one.shown, Roles: []access.Role{one.role}, Password: password,
+		})
+		c.must(err)
+		c.people[one.name] = person{staff, enrolment.Secret}
+	}
+}
+
+// furnish makes clients and their day. Clients see Rivera and Okafor in turn.
+func (c *clinic) furnish(clients *roster.Roster, days *schedule.Schedule, charges *billing.Billing, system access.Agent, zone *time.Location) {
+	c.t.Helper()
+	ctx, today := c.t.Context(), civil.Of(c.clock.now().In(zone))
+	c.must(days.AddRoom(ctx, system, schedule.Room{Code: "B2", Label: "Blue room"}))
+	for i, name := range clientNames {
+		client, err := clients.Create(ctx, system, roster.Details{
+			Name: phi.NewText(name), Born: phi.NewText("1987-05-30"), Phone: phi.NewText(fmt.Sprintf("(207) 555-01%02d", i)),
+			Memo: phi.NewText("prefers the side door"),
+		})
+		c.must(err)
+		therapist := c.people[[]string{"rivera", "okafor"}[i%2]].ID
+		c.must(clients.Assign(ctx, system, roster.Assignment{Therapist: therapist, Client: client.ID, From: today.AddDays(-30), Until: roster.Forever}))
+		start := today.In(zone).Add(time.Duration(8+i) * time.Hour)
+		appointment, err := days.Book(ctx, system, schedule.Booking{Client: client.ID, Therapist: therapist, Start: start, Minutes: 45, Service: "90834"})
+		c.must(err)
+		if i < 4 {
+			c.must(days.CheckIn(ctx, system, appointment.ID))
+			_, err := charges.Close(ctx, system, appointment.ID, "90834", 45, ident.New[ident.Command](c.clock.now()))
+			c.must(err)
+		}
+		c.clients, c.day = append(c.clients, client), append(c.day, appointment)
+	}
+}
+
+// serve puts the pages behind TLS and HTTP/2, as on the box.
+func (c *clinic) serve(handler http.Handler, log *slog.Logger) {
+	srv := httptest.NewUnstartedServer(handler)
+	srv.Config = ui.Server(handler, log)
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	c.t.Cleanup(srv.Close)
+	c.url = "https://" + hostName + ":" + srv.Listener.Addr().String()[strings.LastIndex(srv.Listener.Addr().String(), ":")+1:]
+}
+
+func (c *clinic) must(err error) {
+	c.t.Helper()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// desk returns an agent of the front desk who needs no browser.
+func (c *clinic) desk() access.Agent { return accesstest.Agent(access.FrontDesk) }
+
+// code returns what the person's authenticator shows now, and moves the clock
+// on so that the next sign-in gets another.
+func (c *clinic) code(name string) string {
+	c.t.Helper()
+	c.clock.advance(31 * time.Second)
+	code, err := identity.Code(c.people[name].secret, c.clock.now())
+	c.must(err)
+	return code
+}
+
+// browser is somebody's HTTP client, without JavaScript.
+type browser struct {
+	*http.Client
+	c *clinic
+}
+
+// answer is a page that a browser got.
+type answer struct {
+	status int
+	header http.Header
+	url    *url.URL
+	body   string
+}
+
+func (c *clinic) browser() *browser {
+	c.t.Helper()
+	jar, err := cookiejar.New(nil)
+	c.must(err)
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		_, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, "127.0.0.1:"+port)
+	}
+	transport := &http.Transport{DialContext: dial, TLSClientConfig: insecure, ForceAttemptHTTP2: true}
+	c.t.Cleanup(transport.CloseIdleConnections)
+	return &browser{&http.Client{Jar: jar, Transport: transport}, c}
+}
+
+// signIn returns a browser in which the person is signed in.
+func (c *clinic) signIn(name string) *browser {
+	c.t.Helper()
+	b := c.browser()
+	a := b.post("/sign-in", url.Values{"name": {name}, "password": {password}, "code": {c.code(name)}})
+	if a.status != http.StatusOK || strings.HasPrefix(a.url.Path, "/sign-in") {
+		c.t.Fatalf("%s could not sign in: %d at %s\n%s", name, a.status, a.url.Path, a.body)
+	}
+	return b
+}
+
+func (b *browser) send(r *http.Request) answer {
+	b.c.t.Helper()
+	w, err := b.Do(r)
+	b.c.must(err)
+	defer w.Body.Close()
+	body, err := io.ReadAll(w.Body)
+	b.c.must(err)
+	return answer{w.StatusCode, w.Header, w.Request.URL, string(body)}
+}
+
+func (b *browser) request(method, path string, form url.Values) *http.Request {
+	b.c.t.Helper()
+	r, err := http.NewRequestWithContext(b.c.t.Context(), method, b.c.url+path, strings.NewReader(form.Encode()))
+	b.c.must(err)
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	return r
+}
+
+func (b *browser) get(path string) answer {
+	b.c.t.Helper()
+	return b.send(b.request(http.MethodGet, path, nil))
+}
+
+func (b *browser) post(path string, form url.Values) answer {
+	b.c.t.Helper()
+	return b.send(b.request(http.MethodPost, path, form))
+}
+
+var hiddenField = regexp.MustCompile(`<input type="hidden" name="([a-z]+)" value="([^"]*)">`)
+
+// fill returns the hidden fields of the form on the page whose action is path,
+// with what a person adds.
+func (a answer) fill(t testing.TB, path string, typed url.Values) url.Values {
+	t.Helper()
+	_, form, ok := strings.Cut(a.body, `action="`+path+`"`)
+	if !ok {
+		t.Fatalf("there is no form to %s on\n%s", path, a.body)
+	}
+	form, _, _ = strings.Cut(form, "</form>")
+	values := url.Values{}
+	for _, field := range hiddenField.FindAllStringSubmatch(form, -1) {
+		values.Set(field[1], field[2])
+	}
+	for name, value := range typed {
+		values[name] = value
+	}
+	return values
+}
+
+// logBook keeps what was logged.
+type logBook struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logBook) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logBook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
