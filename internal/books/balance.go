@@ -54,9 +54,9 @@ func lastSubLine(tx *vault.Tx, account ledger.Code, sub ledger.Sub) (place, erro
 	return place{}, nil
 }
 
-// run gives each line its place in its account and sub-ledger and the
+// follow gives each line its place in its account and sub-ledger and the
 // balances with it.
-func run(tx *vault.Tx, lines []line) error {
+func follow(tx *vault.Tx, lines []line) error {
 	last := map[ledger.Key]place{}
 	next := func(account ledger.Code, sub ledger.Sub, amount money.Amount) (place, error) {
 		k := ledger.Key{Account: account, Sub: sub}

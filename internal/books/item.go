@@ -143,10 +143,10 @@ func (a *allocator) take(account ledger.Code, sub ledger.Sub, amount money.Amoun
 		if account == Receivables && !against.IsZero() && item.Entry != against {
 			continue
 		}
-		part := smaller(item.Open, amount)
-		if part == 0 {
+		if item.Open == 0 || amount == 0 {
 			continue
 		}
+		part := smaller(item.Open, amount)
 		item.Open -= part
 		amount -= part
 		taken = append(taken, Allocation{Account: account, Sub: sub, Item: item.Entry, Amount: -part})
@@ -159,10 +159,10 @@ func (a *allocator) take(account ledger.Code, sub ledger.Sub, amount money.Amoun
 
 // smaller returns the amount nearer to zero of two of the same sign.
 func smaller(a, b money.Amount) money.Amount {
-	if (a < b) == (a > 0) {
-		return a
+	if a < 0 {
+		return max(a, b)
 	}
-	return b
+	return min(a, b)
 }
 
 // covered reports whether an entry's allocations come to its postings, for

@@ -257,7 +257,7 @@ func book(tx *vault.Tx, r *entryRecord) error {
 	if !covered(r) {
 		return fault.New(fault.Internal, "The allocations of an entry do not add up to its postings. Nothing was posted; report this to IT.")
 	}
-	if err := run(tx, r.Lines); err != nil {
+	if err := follow(tx, r.Lines); err != nil {
 		return err
 	}
 	for _, a := range r.Allocations {
