@@ -1,0 +1,134 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"coffer/internal/access"
+	"coffer/internal/fault"
+	"coffer/internal/ops"
+	"coffer/internal/seal"
+)
+
+// Options say what a Server needs.
+type Options struct {
+	Ops *ops.Ops
+	// Agent returns the agent that acts for the console: role IT, origin
+	// console. Nobody (the zero Agent) is refused by the policy.
+	Agent func() access.Agent
+	Log   *slog.Logger // nil logs nothing
+}
+
+// Server answers on the control socket.
+type Server struct {
+	options Options
+	http    *http.Server
+	allowed map[uint32]bool
+}
+
+// NewServer returns a Server; Serve starts it.
+func NewServer(o Options) *Server {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{options: o, allowed: map[uint32]bool{0: true, uint32(os.Geteuid()): true}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", answer(s, o.Ops.Status))
+	mux.HandleFunc("GET /v1/doctor", answer(s, o.Ops.Doctor))
+	mux.HandleFunc("POST /v1/verify", answer(s, o.Ops.Verify))
+	s.http = &http.Server{
+		Handler: s.admit(mux), ConnContext: withPeer,
+		ReadTimeout: 5 * time.Second, MaxHeaderBytes: 8 << 10,
+		ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
+	}
+	return s
+}
+
+// Serve answers until Close; it closes l. It returns nil after Close.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return errOpen
+	}
+	return nil
+}
+
+// Close stops listening and waits for answers under way, until ctx ends.
+func (s *Server) Close(ctx context.Context) error {
+	if err := s.http.Shutdown(ctx); err != nil {
+		return errors.Join(err, s.http.Close())
+	}
+	return nil
+}
+
+// peerKey is the context key of a connection's peer.
+type peerKey struct{}
+
+// peer is who is at the other end of a connection.
+type peer struct {
+	uid   uint32
+	known bool
+}
+
+func withPeer(ctx context.Context, c net.Conn) context.Context {
+	uid, ok := peerUID(c)
+	return context.WithValue(ctx, peerKey{}, peer{uid, ok})
+}
+
+var errPeer = fault.New(fault.Denied, "Only root, or the user that Coffer runs as, may use the control socket. Use sudo.")
+
+// admit lets allowed peers through.
+func (s *Server) admit(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, ok := r.Context().Value(peerKey{}).(peer)
+		if !ok || !p.known || !s.allowed[p.uid] {
+			s.options.Log.WarnContext(r.Context(), "control refused", "uid", p.uid)
+			refuse(w, errPeer)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// answer serves one question of package ops.
+func answer[T any](s *Server, ask func(context.Context, access.Agent) (T, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		result, err := ask(r.Context(), s.options.Agent())
+		if err != nil {
+			s.options.Log.WarnContext(r.Context(), "control failed", "kind", fault.KindOf(err).String())
+			refuse(w, err)
+			return
+		}
+		write(w, http.StatusOK, result)
+	}
+}
+
+// Refusal is the answer when something could not be done.
+type Refusal struct {
+	Kind  string `json:"kind"`           // a fault.Kind
+	Code  string `json:"code,omitempty"` // such as "SEAL-003"
+	Words string `json:"words"`          // what happened and the next step
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	kind := fault.KindOf(err)
+	write(w, kind.HTTPStatus(), Refusal{Kind: kind.String(), Code: seal.Code(err), Words: fault.Message(err)})
+}
+
+// write sends an answer. That the peer has gone away meanwhile is no failure
+// of the daemon.
+func write(w http.ResponseWriter, status int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, "{}", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(b, '\n'))
+}
