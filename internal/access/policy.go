@@ -47,6 +47,8 @@ const (
 	BoxStatus          Action = "box.status"
 	TerminalStatus     Action = "terminal.status"
 	TerminalWrite      Action = "terminal.write"
+	AuthorityRead      Action = "authority.read"
+	AuthorityWrite     Action = "authority.write"
 	StoreVerify        Action = "store.verify"
 	StoreOpen          Action = "store.open"
 	CommandRead        Action = "command.read"

@@ -38,7 +38,7 @@ var people = vault.NewTable(vault.BucketStaff,
 	vault.NewIndex("name", func(r personRow) []string { return []string{r.Shared.Name} }))
 
 func (p person) staff() Staff {
-	return Staff{ID: p.ID, Name: p.Name, DisplayName: p.DisplayName, Roles: p.Roles, Left: p.Left}
+	return Staff(p)
 }
 
 // NewStaff is what is needed to take somebody in.
