@@ -57,6 +57,7 @@ var (
 	BucketSettings      = Bucket{0x0014, "settings", Box, D1, 1}
 	BucketCommands      = Bucket{0x0015, "commands", Box, D1, 1}
 	BucketCredentials   = Bucket{0x0016, "credentials", Tokens, K, 1}
+	BucketAuthority     = Bucket{0x0017, "authority", Box, K, 1}
 	BucketAppointments  = Bucket{0x0020, "appointments", Service, D2, 1}
 	BucketEncounters    = Bucket{0x0021, "encounters", Service, D2, 1}
 	BucketFees          = Bucket{0x0022, "fees", Service, D0, 1}

@@ -1,0 +1,106 @@
+// Package vault is the encrypted store: the only way to data, and the only
+// package that knows bbolt.
+//
+// # What it promises
+//
+// Update and View take an access.Request; no transaction opens without one.
+// The policy decides it, and the event that records it is made durable in the
+// same commit as what the act wrote: no event, no act, and no data shown.
+// When Update returns nil, both are on the disk. A request that fails or is
+// refused leaves nothing behind but its event. Requests run one after the
+// other; those that are waiting together share one commit.
+//
+// A Journal has no way to change or delete a row, in any package.
+//
+// # What is on the disk
+//
+// The directory (0700) holds coffer.lock, whose flock admits one process, and
+// coffer.db (0600), a bbolt file of format version 1 with pages of 4,096
+// bytes and no stored free list. The root key is elsewhere (package seal).
+// All integers are big-endian; keys of records are 8 bytes, names of buckets
+// 0x02 | id u16. Every value begins with the format byte 0x01.
+//
+//	bucket 0x0001  one meta record, key 0, rewritten by each commit
+//	bucket 0x0002  the keyring, key = key id
+//	bucket 0x0010… records, see bucket.go
+//	bucket 0x00A0  the audit trail, key = number of the event from 0
+//	bucket 0x00A1  reserved: inner hashes of the audit tree, a cache
+//	bucket 0x00A2  reserved: signed checkpoints of the audit tree
+//
+//	record   0x01 | keyID u32 | nonce 12 | ciphertext | tag 16
+//	         AES-256-GCM, random nonce, under the bucket's data key
+//	         AAD "coffer/rec/1" | bucket u16 | keyID u32 | key u64
+//	plain    seq u64 | schema u16 | lenShared u32 | lenPrivate u32 | shared |
+//	         private | zeros to a multiple of 64
+//	private  absent (lenPrivate 0), or clientKeyID u32 | nonce 12 | ciphertext | tag 16
+//	         under the key of the client, AAD as above with clientKeyID
+//	shared, the plaintext of private
+//	         CBOR, core deterministic encoding (RFC 8949 section 4.2.1)
+//	event    a record whose shared part is the event's leaf (package audit) and
+//	         whose private part is its opening, salt 32 | private JSON, under
+//	         the trail's opening key instead of a client's
+//	key      0x01 | generation u32 of the root | nonce 12 | ciphertext | tag 16
+//	         under Derive("ring"), AAD "coffer/ring/1" | keyID u32
+//	         plain: use u8 (1 bucket, 2 client, 3 opening, 4 set) | owner 16 | key 32
+//	meta     0x01 | generation u32 of the root | nonce 12 | ciphertext | tag 16
+//	         under Derive("meta"), AAD "coffer/meta/1" | store id 16 | generation u32
+//	         plain: length u32 | CBOR of metaForm | zeros to a multiple of 512
+//
+// seq is the number of the commit that wrote the record. schema is the
+// version of the row's form. Keys of records count up per bucket and are
+// never used again; the next one stands in the meta record. A data key is
+// made at the first record of its bucket or client.
+//
+// The meta record also holds the commit's number, the count of each bucket,
+// the size and compact range of the audit tree, the latest wall clock, the
+// set hash, and the field Anchor for the value of a counter in the TPM, 0
+// while the store was never anchored. A commit journal, when there is one, is
+// a file of its own beside coffer.db: it repeats stored values and needs
+// nothing in this one. None of these additions changes the format.
+//
+// The set hash is the sum modulo 2^256 of HMAC-SHA256(set key, bucket u16 |
+// length u32 | key u64 | keyID u32 | nonce | tag) over every record outside
+// the meta record, the keyring and the audit trail, which have counts and a
+// tree of their own.
+//
+// # What is verified, and when
+//
+// Before bbolt sees the file, Open reads both of its head pages (bbolt would
+// silently go back one commit when the newer is damaged; here that is an
+// event with outcome "torn" and the number of the last commit) and walks every
+// page with a reader of its own, so that no loop, length or page number in a
+// hostile file reaches bbolt. In the same walk it opens every record and its
+// private part, and compares the set hash, the counts and the keyring with
+// the meta record. From it come the indexes, which are only in memory, and
+// for each record the first eight bytes of its tag, with which each later
+// read is compared: an older version of a record, put back under the running
+// store, is refused. Events are counted at Open, and verified by Check.
+//
+// Every call into bbolt runs under guard: a panic or a touch of memory that
+// the file does not back is a Corrupt fault. After a panic inside bbolt the
+// store stops until it is opened again.
+//
+// # What is trusted
+//
+// The root key, the kernel, this process. Not the file: who can write it can
+// make the store refuse to open, and can put back a whole older file; until
+// the store is anchored in the TPM that rollback is seen only by those who
+// know a later sequence number or audit root. Data keys are in Go's memory
+// while the store is open, and are overwritten by Close; the key schedules
+// that crypto/aes made of them are not.
+//
+// # What leaks
+//
+// To a reader of the disk: how many records each numbered bucket has, the
+// order of their insertion, their sizes in steps of 64 bytes, the number of
+// commits, which pages differ between two copies, and the number of keys,
+// which is about the number of clients. No name, text, date, amount or index
+// value, and not which records belong to the same client. What was deleted or
+// replaced stays in free pages as ciphertext until they are used again.
+//
+// # Memory
+//
+// Each commit publishes an immutable state: trees that share what did not
+// change with the state before. A reading transaction is one such state and
+// the bbolt transaction that belongs to it.
+package vault
