@@ -203,8 +203,10 @@ func (x *exchange) again(now time.Time, why protocol.Reason) {
 		x.sends++
 		x.by = now.Add(x.profile.Timers.Ack.Duration())
 		x.write(x.request...)
+	case x.sends > x.denied:
+		x.fail(now, protocol.ReasonNoAck, true)
 	default:
-		x.fail(now, why, x.sends > x.denied)
+		x.fail(now, why, false)
 	}
 }
 
@@ -257,6 +259,7 @@ func (x *exchange) other(r Response) {
 		x.do(protocol.Action{Do: protocol.Stray, Outcome: o, Bytes: []byte{frame.ACK}})
 		return
 	}
+	x.hasTaken = false // the same bytes may still come as the answer
 	x.write(frame.ACK)
 }
 

@@ -74,6 +74,24 @@ func Words(r Reason) Sentence {
 	return words[ReasonTerminalError]
 }
 
+// doNotRepeat is the next step while a payment is in doubt.
+const doNotRepeat = "Do not repeat the payment: Coffer asks the terminal what became of it."
+
+// Words returns the sentence for the outcome. While it is in doubt, the next
+// step is never to start the payment again.
+func (o Outcome) Words() Sentence {
+	s := Words(o.Reason)
+	if o.Result != InDoubt {
+		return s
+	}
+	switch o.Reason {
+	case ReasonLeak, ReasonMismatch, ReasonNotKept, ReasonUnproven, ReasonVoided:
+		return s
+	}
+	s.Next = doNotRepeat
+	return s
+}
+
 var words = map[Reason]Sentence{
 	ReasonUnplugged:   {"The card terminal is not connected.", "Check its cable and power; the payment can then be started again."},
 	ReasonQuarantined: {"This card terminal is locked.", "Use another terminal or take cash, and call IT."},
