@@ -206,7 +206,7 @@ func (i *Identity) info(s session) SessionInfo {
 // touch returns the live session of a cookie, with its activity noted, or why
 // there is none.
 func (i *Identity) touch(d digest, background bool) (session, ending) {
-	now := i.vault.Options().Now()
+	now := i.vault.Options().Now().Round(0) // by the wall: it goes on while the machine sleeps
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	s, ok := i.live[d]

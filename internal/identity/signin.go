@@ -43,7 +43,7 @@ type attempt struct {
 	origin access.Origin
 	staff  ident.ID[ident.Staff] // zero if nobody has the name
 	right  bool                  // the password is
-	fresh  string                // a new hash to store, or empty
+	old    bool                  // the stored hash was made with other costs than new ones are
 }
 
 // entity returns whom the attempt is about.
@@ -96,7 +96,30 @@ func (i *Identity) SignIn(ctx context.Context, form SignInForm, origin access.Or
 	if err := i.prove(ctx, &a); err != nil {
 		return "", err
 	}
-	return i.conclude(ctx, a)
+	if cookie, err = i.conclude(ctx, a); err == nil && a.old {
+		i.rehash(ctx, a)
+	}
+	return cookie, err
+}
+
+// rehash stores a hash of today's costs for somebody who has just signed in:
+// not before, since the time it takes would tell that the password was right.
+// If it cannot, the next sign-in tries again.
+func (i *Identity) rehash(ctx context.Context, a attempt) {
+	fresh, err := i.newHash(ctx, a.form.Password)
+	if err == nil {
+		err = i.vault.Update(ctx, i.request(access.CredentialWrite, a.entity()), func(tx *vault.Tx) error {
+			row, err := credentialOf(tx, a.staff)
+			if err != nil {
+				return err
+			}
+			row.Shared.Password = fresh
+			return credentials.Replace(tx, row)
+		})
+	}
+	if err != nil {
+		i.log.WarnContext(ctx, "a password hash could not be made anew", "staff", a.staff.String(), "kind", fault.KindOf(err).String())
+	}
 }
 
 // prove looks the name up and compares the password, outside of any
@@ -126,12 +149,8 @@ func (i *Identity) prove(ctx context.Context, a *attempt) error {
 	if waiting.refusal(now) != nil {
 		return nil // conclude says so, and costs nothing
 	}
-	if a.right, err = i.matches(ctx, stored.Password, a.form.Password); err != nil || !a.right {
-		return err
-	}
-	if i.outdated(stored.Password) {
-		a.fresh, err = i.newHash(ctx, a.form.Password)
-	}
+	a.old = i.outdated(stored.Password)
+	a.right, err = i.matches(ctx, stored.Password, a.form.Password)
 	return err
 }
 
@@ -210,9 +229,6 @@ func (i *Identity) decide(tx *vault.Tx, a attempt) (outcome, error) {
 		return outcomeLeft, ErrWrong
 	}
 	c.Throttle, c.LastStep = throttle{}, step
-	if a.fresh != "" {
-		c.Password = a.fresh
-	}
 	return outcomeOK, credentials.Replace(tx, row)
 }
 
