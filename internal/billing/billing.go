@@ -4,11 +4,7 @@ import (
 	"context"
 
 	"coffer/internal/access"
-	"coffer/internal/books"
-	"coffer/internal/civil"
 	"coffer/internal/ident"
-	"coffer/internal/ledger"
-	"coffer/internal/money"
 	"coffer/internal/schedule"
 	"coffer/internal/vault"
 )
@@ -84,68 +80,6 @@ func repeated(tx *vault.Tx, command ident.ID[ident.Command], appointment ident.I
 		return Charge{}, false, ErrCommand
 	}
 	return row.Shared, ok, err
-}
-
-// ChargeLine is a charge in the list of a client.
-type ChargeLine struct {
-	ID       ident.ID[ident.Charge]
-	Day      civil.Date
-	Label    string
-	Amount   money.Amount // charged, after any reduction
-	Open     money.Amount // still due
-	Reversed bool
-	Warning  Warning
-}
-
-// ChargesMax is the most lines that Charges returns.
-const ChargesMax = 100
-
-// Charges returns a client's latest charges, the latest session first, and
-// where the account stands.
-func (b *Billing) Charges(ctx context.Context, agent access.Agent, client ident.ID[ident.Client]) ([]ChargeLine, books.ClientBalance, error) {
-	var lines []ChargeLine
-	var balance books.ClientBalance
-	err := b.v.View(ctx, request(agent, access.ChargeRead, access.Client(client)), func(tx *vault.Tx) error {
-		var err error
-		if balance, err = Due(tx, client); err != nil {
-			return err
-		}
-		lines, err = Charges(tx, client)
-		return err
-	})
-	return lines, balance, err
-}
-
-// Charges returns a client's latest charges, the latest session first, at
-// most ChargesMax of them.
-func Charges(tx *vault.Tx, client ident.ID[ident.Client]) ([]ChargeLine, error) {
-	var lines []ChargeLine
-	prefix := string(client[:])
-	for row, err := range charges.Between(tx, "client", prefix, prefix+"\xff\xff\xff\xff\xff") {
-		if err != nil {
-			return nil, err
-		}
-		if len(lines) == ChargesMax {
-			break
-		}
-		l, err := lineOf(tx, row.Shared)
-		if err != nil {
-			return nil, err
-		}
-		lines = append(lines, l)
-	}
-	return lines, nil
-}
-
-func lineOf(tx *vault.Tx, c Charge) (ChargeLine, error) {
-	l := ChargeLine{ID: c.ID, Day: c.Day, Label: c.Label, Amount: c.Amount(), Warning: c.Warning}
-	item, _, err := books.Charge(tx, c.Entry, ledger.Sub(c.Account))
-	if err != nil {
-		return ChargeLine{}, err
-	}
-	l.Open = item.Open
-	_, l.Reversed, err = books.Resolution(tx, c.Entry)
-	return l, err
 }
 
 // GroupOf returns the group of the service that an entry charged, and whether

@@ -82,7 +82,7 @@ func ChargeNoShow(tx *vault.Tx, a schedule.Appointment, command ident.ID[ident.C
 // post completes a charge, posts its entry, records it, and applies the
 // client's credit to what is due.
 func post(tx *vault.Tx, event ledger.Event, source string, c Charge) (Charge, error) {
-	if old, ok, err := chargeOf(tx, c.Appointment); err != nil || ok {
+	if old, ok, err := ChargeOf(tx, c.Appointment); err != nil || ok {
 		return old, err
 	}
 	service, err := ServiceOf(tx, c.Service)
@@ -138,22 +138,8 @@ func (c *Charge) postings(s Service) []ledger.Posting {
 	return postings
 }
 
-// chargeOf returns the charge of an appointment, and whether there is one.
-func chargeOf(tx *vault.Tx, id ident.ID[ident.Appointment]) (Charge, bool, error) {
-	row, ok, err := charges.First(tx, "appointment", string(id[:]))
-	return row.Shared, ok, err
-}
-
 // ChargeOf returns the charge of an appointment, and whether there is one.
 func ChargeOf(tx *vault.Tx, id ident.ID[ident.Appointment]) (Charge, bool, error) {
-	return chargeOf(tx, id)
-}
-
-// Due returns where a client's account stands.
-func Due(tx *vault.Tx, client ident.ID[ident.Client]) (books.ClientBalance, error) {
-	c, err := roster.Read(tx, client)
-	if err != nil {
-		return books.ClientBalance{}, err
-	}
-	return books.Client(tx, ledger.Sub(c.Account))
+	row, ok, err := charges.First(tx, "appointment", string(id[:]))
+	return row.Shared, ok, err
 }
