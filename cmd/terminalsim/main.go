@@ -61,6 +61,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return code
 }
 
+// farewell leaves the driver time to read the last EOT: a pseudo-terminal that
+// hangs up forgets what nobody has read.
+const farewell = 200 * time.Millisecond
+
 // serve runs the terminal until ctx ends, or one of the limits is reached.
 func serve(ctx context.Context, c config, stdout, stderr io.Writer) (int, error) {
 	ctx, quit := context.WithCancel(ctx)
@@ -72,7 +76,7 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) (int, error)
 	if c.exchanges > 0 {
 		c.options.OnExchange = func(n int) {
 			if n >= c.exchanges {
-				quit()
+				time.AfterFunc(farewell, quit)
 			}
 		}
 	}

@@ -81,7 +81,7 @@ func (l *link) exchange(req pax.Request, payload []byte) {
 	l.confirm(payload, flaws)
 	s.stats.Commands++
 	if find(flaws, Reboot) != nil {
-		s.powerCycle(time.Duration(find(flaws, Reboot).Delay))
+		l.written(func() { s.powerCycle(time.Duration(find(flaws, Reboot).Delay)) })
 		return
 	}
 	if find(flaws, Swap) != nil {

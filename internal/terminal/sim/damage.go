@@ -43,7 +43,7 @@ func (l *link) damage(p *parcel) []piece {
 	case take(p.flaws, HangUp):
 		f := find(p.flaws, HangUp)
 		k := s.position(b, f.At)
-		return []piece{{data: b[:k], then: func() { s.hangUp(time.Duration(f.Delay)) }}}
+		return []piece{{data: b[:k]}, {pause: linger, then: func() { s.hangUp(time.Duration(f.Delay)) }}}
 	case take(p.flaws, Gap):
 		f := find(p.flaws, Gap)
 		k := s.position(b, f.At)

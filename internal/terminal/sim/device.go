@@ -143,11 +143,11 @@ func (s *Sim) present(c Card, entry string) {
 
 // process asks the issuer.
 func (s *Sim) process(t *tx) {
+	s.show(Processing)
 	if f := find(t.flaws, PowerBefore); f != nil {
-		s.powerCycle(time.Duration(f.Delay))
+		t.link.written(func() { s.powerCycle(time.Duration(f.Delay)) })
 		return
 	}
-	s.show(Processing)
 	r, delay := s.ruling(t)
 	s.wait(delay, func() { s.decide(t, r) })
 }
@@ -171,7 +171,7 @@ func (s *Sim) decide(t *tx, r Ruling) {
 		a.line = *v.original
 	}
 	if f := find(t.flaws, PowerAfter); f != nil {
-		s.powerCycle(time.Duration(f.Delay))
+		t.link.written(func() { s.powerCycle(time.Duration(f.Delay)) })
 		return
 	}
 	if t.entry == entryChip && t.of == nil && s.o.RemoveDelay > 0 {

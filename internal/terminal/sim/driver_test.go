@@ -233,3 +233,22 @@ func sampleFrames(t testing.TB) map[string][]byte {
 	}
 	return frames
 }
+
+// trapFrames returns whole frames whose check byte looks like something else.
+func trapFrames(t testing.TB) (frames [][]byte) {
+	t.Helper()
+	b, err := os.ReadFile("testdata/pax-lrc-traps.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range bytes.Lines(b) {
+		if _, text, ok := strings.Cut(string(line), " 02"); ok && strings.HasPrefix(string(line), "lrc=") {
+			var f []byte
+			if _, err := fmt.Sscanf("02"+text, "%x", &f); err != nil {
+				t.Fatal(err)
+			}
+			frames = append(frames, f)
+		}
+	}
+	return frames
+}

@@ -115,6 +115,19 @@ func (l *link) control(c byte) {
 // put sends one control byte.
 func (l *link) put(c byte) { l.line.send(piece{data: []byte{c}}) }
 
+// linger is how long bytes stay readable before a fault takes the line away:
+// a pseudo-terminal that hangs up forgets what nobody has read.
+const linger = 30 * time.Millisecond
+
+// written runs f once everything sent so far is on the wire.
+func (l *link) written(f func()) {
+	if l.dead {
+		f()
+		return
+	}
+	l.line.send(piece{pause: linger, then: f})
+}
+
 // push queues a parcel.
 func (l *link) push(p *parcel) {
 	if l.dead {

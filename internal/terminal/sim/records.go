@@ -168,6 +168,7 @@ func (s *Sim) closeBatch(t *tx) {
 func (s *Sim) breakDown(err error) {
 	s.o.Log.Error("The ledger cannot be written; the terminal is switched off.")
 	s.broken = err
+	s.book.abandon()
 	s.powerOff()
 }
 

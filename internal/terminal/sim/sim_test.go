@@ -339,3 +339,32 @@ func TestReplyIsRepeatedThenGivenUp(t *testing.T) {
 		}
 	})
 }
+
+// TestCheckByteTraps sends frames whose check byte looks like a control byte:
+// the byte after ETX is the check byte whatever its value.
+func TestCheckByteTraps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := drive(t, quick(t, Options{}))
+		traps := trapFrames(t)
+		for _, f := range traps {
+			d.write(f) // a reply is no command, but it is a whole frame
+			d.expect(0x06, time.Second)
+			d.expect(0x04, time.Second)
+			d.silent(time.Second)
+		}
+		if len(traps) != 8 {
+			t.Errorf("%d frames", len(traps))
+		}
+		wanted := map[byte]bool{0x02: true, 0x03: true, 0x04: true, 0x06: true, 0x15: true}
+		for i := 0; len(wanted) > 0; i++ {
+			ref := strconv.Itoa(100000 + i)
+			f := raw("T00|1.35|01|100||" + ref + "|||||NOTE=" + string([]byte{byte(0x40 + i%64), byte(0x20 + i/64)}))
+			if wanted[f[len(f)-1]] {
+				delete(wanted, f[len(f)-1])
+				if m := d.exchange(f); m.item(4, 1) != ref {
+					t.Errorf("check byte %#02x: %+v", f[len(f)-1], m)
+				}
+			}
+		}
+	})
+}

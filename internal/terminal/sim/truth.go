@@ -155,6 +155,14 @@ func (b *book) append(t Truth) (Truth, error) {
 	return t, nil
 }
 
+// abandon gives up a file that cannot be written.
+func (b *book) abandon() {
+	if b.file != nil {
+		b.file.Close() // the failure to write has been reported already
+		b.file = nil
+	}
+}
+
 func (b *book) close() error {
 	if b.file == nil {
 		return nil
