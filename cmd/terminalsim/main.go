@@ -18,8 +18,6 @@ import (
 	"time"
 
 	"coffer/internal/terminal/sim"
-
-	"golang.org/x/sys/unix"
 )
 
 // Exit codes.
@@ -49,7 +47,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if c.dieWithParent {
-		if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGTERM), 0, 0, 0); err != nil {
+		if err := followParent(); err != nil {
 			fmt.Fprintln(stderr, "terminalsim: cannot follow the parent:", err)
 			return exitFailed
 		}
@@ -59,6 +57,15 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "terminalsim:", err)
 	}
 	return code
+}
+
+// followParent has the kernel send SIGTERM when the parent ends.
+func followParent() error {
+	_, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_PDEATHSIG, uintptr(syscall.SIGTERM), 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // farewell leaves the driver time to read the last EOT: a pseudo-terminal that

@@ -16,8 +16,6 @@ import (
 	"time"
 
 	"coffer/internal/terminal/sim"
-
-	"golang.org/x/sys/unix"
 )
 
 // TestMain lets the test binary be the command itself, or a parent that starts
@@ -85,11 +83,11 @@ func (p *program) ends() int {
 // serial opens a serial line as a client does.
 func serial(t *testing.T, path string) *os.File {
 	t.Helper()
-	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOCTTY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return os.NewFile(uintptr(fd), path)
+	return f
 }
 
 // A sale of 150.00 in bytes: written down by hand, not made by our code.

@@ -10,20 +10,19 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // serial opens a serial line as a client does, without any library.
 func serial(t testing.TB, path string) *os.File {
 	t.Helper()
-	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOCTTY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		t.Fatalf("%s: %v", path, err)
+		t.Fatal(err)
 	}
-	return os.NewFile(uintptr(fd), path)
+	return f
 }
 
 // until waits for a condition that a goroutine of the terminal brings about.
