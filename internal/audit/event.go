@@ -4,12 +4,9 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"strconv"
 	"time"
 	"unicode/utf8"
-
-	"coffer/internal/fault"
 )
 
 // Outcome says how an act ended.
@@ -92,41 +89,6 @@ func appendString(dst []byte, s string) []byte {
 		}
 	}
 	return append(dst, '"')
-}
-
-// ErrLeaf is returned for a leaf that is not in canonical form.
-var ErrLeaf = fault.New(fault.Corrupt, "An event of the audit trail can't be read. Stop, and call IT.")
-
-// leafBytesMax bounds what ParseLeaf looks at.
-const leafBytesMax = 16 << 10
-
-// ParseLeaf reads a leaf. It accepts exactly what AppendLeaf writes.
-func ParseLeaf(leaf []byte) (Event, error) {
-	if len(leaf) > leafBytesMax {
-		return Event{}, ErrLeaf
-	}
-	var f struct {
-		V                                                 int
-		Seq                                               uint64
-		Time, Boot, Actor, Via, Session, Act, Obj, Commit string
-		Outcome                                           Outcome
-	}
-	if err := json.Unmarshal(leaf, &f); err != nil {
-		return Event{}, ErrLeaf
-	}
-	at, err := time.Parse(timeForm, f.Time)
-	if err != nil {
-		return Event{}, ErrLeaf
-	}
-	e := Event{Seq: f.Seq, Time: at, Boot: f.Boot, Actor: f.Actor, Via: f.Via, Session: f.Session,
-		Act: f.Act, Object: f.Obj, Outcome: f.Outcome}
-	if n, err := hex.Decode(e.Commit[:], []byte(f.Commit[:min(len(f.Commit), 2*sha256.Size)])); err != nil || n != sha256.Size {
-		return Event{}, ErrLeaf
-	}
-	if !bytes.Equal(e.AppendLeaf(nil), leaf) {
-		return Event{}, ErrLeaf
-	}
-	return e, nil
 }
 
 // Detail is one fact of an event's private part.
