@@ -1,6 +1,7 @@
 package pax
 
 import (
+	"strings"
 	"time"
 
 	"coffer/internal/terminal/frame"
@@ -166,6 +167,8 @@ func (x *exchange) control(now time.Time, c byte) {
 		x.by = earliest(x.by, now.Add(x.profile.Timers.Cancel.Duration()))
 	case c == frame.EOT && x.state == awaitEOT:
 		x.finish(now)
+	case c == frame.ENQ:
+		x.hear(now, noise) // no terminal sends it: it is a damaged byte
 	}
 }
 
@@ -214,7 +217,7 @@ func (x *exchange) reply(now time.Time, r Response) {
 	x.lastStray = nil
 	if r.Command == Progress {
 		x.hasTaken = false // the next report may be equal to this one
-		x.progress(now)
+		x.progress(now, r.Text)
 		return
 	}
 	if x.state == awaitReply && r.Command == x.want {
@@ -236,15 +239,26 @@ func (x *exchange) repeat() {
 	x.write(frame.ACK)
 }
 
+// stepOf reads the screen that a status report names. Whatever does not ask
+// for the card is work.
+func stepOf(screen string) protocol.Step {
+	for _, word := range []string{"PRESENT", "TAP", "INSERT", "SWIPE"} {
+		if strings.Contains(strings.ToUpper(screen), word) {
+			return protocol.StepPresent
+		}
+	}
+	return protocol.StepProcessing
+}
+
 // progress takes a status report: the terminal is at work, so its answer may
 // take its full time again, within the hard limit.
-func (x *exchange) progress(now time.Time) {
+func (x *exchange) progress(now time.Time, screen string) {
 	x.write(frame.ACK)
 	if x.state != awaitReply {
 		return
 	}
 	if x.money && x.cancelled == 0 {
-		x.show(protocol.StepProcessing)
+		x.show(stepOf(screen))
 	}
 	if !x.givenUp {
 		x.by = earliest(now.Add(x.answer), x.limit)
