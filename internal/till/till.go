@@ -2,6 +2,7 @@ package till
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -22,8 +23,8 @@ type Options struct {
 	Vault *vault.Vault
 	// Agent is the system's own: it writes what terminals answer.
 	Agent access.Agent
-	// Terminals are the card terminals; none means cash only. The till uses
-	// them but does not close them.
+	// Terminals are the card terminals; none means cash only. They belong to
+	// the till from now on: its Close closes them.
 	Terminals []*terminal.Terminal
 	// Clinic is the name at the head of receipts.
 	Clinic string
@@ -106,9 +107,9 @@ func Tables() []vault.AnyTable {
 	return []vault.AnyTable{attempts, attemptEvents, receipts, copies, counters}
 }
 
-// Close stops the till. It takes no new payment, waits for running ones until
-// ctx is done, and then leaves them to the recovery of the next start. It does
-// not close terminals or the vault.
+// Close stops the till and its terminals. It takes no new payment, waits for
+// running ones until ctx is done, and leaves what has not ended by then to the
+// recovery of the next start. It does not close the vault.
 func (t *Till) Close(ctx context.Context) error {
 	t.mu.Lock()
 	t.closing = true
@@ -117,6 +118,10 @@ func (t *Till) Close(ctx context.Context) error {
 		l.drain(ctx)
 	}
 	t.stop()
+	var errs []error
+	for _, l := range t.order {
+		errs = append(errs, l.terminal.Close())
+	}
 	t.running.Wait()
-	return nil
+	return errors.Join(errs...)
 }

@@ -1,0 +1,51 @@
+package tilltest
+
+import (
+	"time"
+
+	"coffer/internal/terminal/protocol"
+	"coffer/internal/terminal/sim"
+)
+
+// Profile returns a terminal profile with short timers, in the proportions of
+// a real one.
+func Profile() protocol.Profile {
+	return protocol.Profile{
+		ID: "sim-pax-fast", Vendor: "Coffer", Model: "simulated", Protocol: "pax", Simulated: true,
+		FrameMax: 65536, Version: "1.35",
+		Messages: []string{"A00", "A14", "A35", "T00", "R02"},
+		Timers: protocol.Timers{
+			Ack: 400, Byte: 40, EOT: 60, Settle: 60,
+			Answer: map[string]protocol.Millis{"A00": 250, "T00": 700, "R02": 250},
+			Cancel: 250, Whole: 1500, Quiet: 40, Drain: 200, Write: 250, RetryMin: 10, RetryMax: 80,
+		},
+		Retries: protocol.Retries{Send: 3, NAK: 3, EOT: 4},
+		Lookup:  protocol.Lookup{NotFound: []string{"100023"}, First: 1},
+	}
+}
+
+// Patient returns Profile with time for a person at the terminal.
+func Patient() protocol.Profile {
+	p := Profile()
+	p.Timers.Answer["T00"], p.Timers.Whole = 20_000, 30_000
+	return p
+}
+
+// Terminal returns the options of a simulated terminal to go with Profile.
+func Terminal(seed uint64) sim.Options {
+	return sim.Options{
+		Serial: Serial, Seed: seed, Strict: true,
+		CardTimeout: 300 * time.Millisecond, SlowHost: 300 * time.Millisecond,
+		BootDelay: 20 * time.Millisecond, PlugDelay: 20 * time.Millisecond,
+		AckTimeout: 500 * time.Millisecond, GapTimeout: 60 * time.Millisecond, LateReply: 1200 * time.Millisecond,
+	}
+}
+
+// Serial is the serial number of the first simulated terminal.
+const Serial = "53236566"
+
+// The back-off with which a till of this package asks again.
+const (
+	RetryMin = 15 * time.Millisecond
+	RetryMax = 200 * time.Millisecond
+)
