@@ -253,3 +253,13 @@ func TestErrorsHaveCodesAndNextSteps(t *testing.T) {
 		t.Error("a code for a stranger")
 	}
 }
+
+func TestManyKeysOfOneTest(t *testing.T) {
+	seen := map[[32]byte]bool{}
+	for range 30 {
+		seen[sealtest.Key(t).Derive("test")] = true
+	}
+	if len(seen) != 30 {
+		t.Fatalf("%d root keys", len(seen))
+	}
+}

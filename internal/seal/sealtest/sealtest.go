@@ -16,6 +16,7 @@ import (
 var (
 	mu      sync.Mutex
 	devices = map[testing.TB]string{}
+	keys    = map[testing.TB]int{}
 )
 
 // TPM returns the unix socket of a software TPM of this test's own. Asked
@@ -32,6 +33,7 @@ func TPM(t testing.TB) (device string) {
 	t.Cleanup(func() {
 		mu.Lock()
 		delete(devices, t)
+		delete(keys, t)
 		mu.Unlock()
 	})
 	return d
@@ -60,10 +62,30 @@ func start(t testing.TB) string {
 	return device
 }
 
+// keysMax is how many keys Key seals in one TPM, which has room for sixteen.
+const keysMax = 12
+
+// device returns the TPM for one more key of Key.
+func device(t testing.TB) string {
+	t.Helper()
+	mu.Lock()
+	n := keys[t]
+	keys[t]++
+	mu.Unlock()
+	if n%keysMax != 0 || n == 0 {
+		return TPM(t)
+	}
+	d := start(t)
+	mu.Lock()
+	devices[t] = d
+	mu.Unlock()
+	return d
+}
+
 // Key returns a fresh key sealed in the test's TPM. It is wiped at cleanup.
 func Key(t testing.TB) *seal.Key {
 	t.Helper()
-	k, err := seal.Provision(t.Context(), TPM(t), filepath.Join(t.TempDir(), "coffer.seal"), time.Now())
+	k, err := seal.Provision(t.Context(), device(t), filepath.Join(t.TempDir(), "coffer.seal"), time.Now())
 	if err != nil {
 		t.Fatalf("%v %s", err, seal.Detail(err))
 	}
