@@ -121,7 +121,7 @@ func (r Response) Packets(sizeMax int) [][]byte {
 }
 
 // headerSize returns how many bytes of a response's payload stand before the
-// separator of its first group.
+// separator of its first group, or all of them when it has no group.
 func headerSize(payload []byte) int {
 	n := 0
 	for i, c := range payload {

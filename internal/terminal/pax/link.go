@@ -1,6 +1,7 @@
 package pax
 
 import (
+	"bytes"
 	"hash/fnv"
 	"time"
 
@@ -86,27 +87,22 @@ func (l *link) frame(payload []byte) (arrival, Response) {
 	return l.join(payload, sum)
 }
 
-// join adds a packet to those before it.
+// join adds a packet to those before it. Its header must be that of the first
+// one, status aside; what stands after that many bytes goes on where the last
+// packet ended.
 func (l *link) join(payload []byte, sum uint64) (arrival, Response) {
-	head, err := ParseResponse(payload)
-	if err != nil {
-		return damaged, Response{}
-	}
-	l.took(sum)
-	if first, err := ParseResponse(l.parts); err != nil || first.Command != head.Command {
+	head := headerSize(l.parts)
+	if len(payload) < head || !bytes.Equal(payload[1:head], l.parts[1:head]) {
 		l.forget() // another message has come between: the first is given up
-		if head.Status != StatusMore {
-			return whole, head
-		}
-		l.parts = append(l.parts, payload...)
-		return packet, Response{}
+		return l.frame(payload)
 	}
 	if len(l.parts)+len(payload) > l.profile.FrameMax {
 		l.forget()
 		return damaged, Response{}
 	}
-	l.parts = append(l.parts, payload[headerSize(payload):]...)
-	if head.Status == StatusMore {
+	l.took(sum)
+	l.parts = append(l.parts, payload[head:]...)
+	if payload[0] == StatusMore {
 		return packet, Response{}
 	}
 	defer l.forget()
