@@ -19,19 +19,17 @@ func (p Problem) SafeString() string { return string(p) }
 
 // The problems.
 const (
-	ProblemForm        Problem = "form"       // an entry that Validate refuses: it does not balance, say
-	ProblemNumber      Problem = "number"     // entries are missing or out of order
-	ProblemSource      Problem = "source"     // a source was posted twice
-	ProblemLink        Problem = "link"       // a pending entry resolved twice, a reversal of nothing…
-	ProblemRunning     Problem = "running"    // a running balance is not the sum of what came before
-	ProblemAllocation  Problem = "allocation" // allocations do not come to the postings, or exceed an item
-	ProblemItem        Problem = "item"       // an open item is not what the journal says
-	ProblemControl     Problem = "control"    // a control account is not the sum of its sub-ledger or items
-	ProblemTotal       Problem = "total"      // totals of a period are not what the journal says
-	ProblemUnreadable  Problem = "unreadable" // a record that can't be read
-	ProblemTrial       Problem = "trial"      // debits and credits differ over the whole journal
-	ProblemChart       Problem = "chart"      // an account twice in the chart, or malformed
-	ProblemDateInvalid Problem = "date"       // an entry dated after its recording
+	ProblemForm       Problem = "form"       // an entry that Validate refuses: it does not balance, say
+	ProblemNumber     Problem = "number"     // entries are missing or out of order
+	ProblemSource     Problem = "source"     // a source was posted twice
+	ProblemLink       Problem = "link"       // a pending entry resolved twice, a reversal of nothing…
+	ProblemRunning    Problem = "running"    // a running balance is not the sum of what came before
+	ProblemAllocation Problem = "allocation" // allocations do not come to the postings, or exceed an item
+	ProblemItem       Problem = "item"       // an open item is not what the journal says
+	ProblemControl    Problem = "control"    // a control account is not the sum of its sub-ledger or items
+	ProblemTotal      Problem = "total"      // totals of a period are not what the journal says
+	ProblemTrial      Problem = "trial"      // debits and credits differ over the whole journal
+	ProblemChart      Problem = "chart"      // an account twice in the chart, or malformed
 )
 
 // Finding is one problem of the books, with where it is.
@@ -84,6 +82,9 @@ func Check(tx *vault.Tx) (Report, error) {
 	for row, err := range entries.All(tx) {
 		if err != nil {
 			return c.report, err
+		}
+		if row.Key != row.Shared.Number {
+			c.blame(ProblemNumber, row.Shared)
 		}
 		c.entry(row.Shared)
 	}

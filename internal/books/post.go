@@ -33,7 +33,7 @@ func Post(tx *vault.Tx, d ledger.Draft) (ledger.Entry, error) {
 	if err != nil {
 		return ledger.Entry{}, err
 	}
-	return insert(tx, e, allocations)
+	return write(tx, e, allocations)
 }
 
 // Pend records an entry that waits for its outcome: it changes no posted
@@ -53,7 +53,7 @@ func Pend(tx *vault.Tx, d ledger.Draft) (ledger.Entry, error) {
 	if err := settleable(e); err != nil {
 		return ledger.Entry{}, err
 	}
-	return insert(tx, e, nil)
+	return write(tx, e, nil)
 }
 
 // Settle posts a pending entry for amount, which is at most what was pended;
@@ -222,13 +222,18 @@ func sameMoney(a, b []ledger.Posting) bool {
 	return true
 }
 
-// insert records an entry with its allocations: the one place where the
-// journal grows. Everything that follows from the entry (running balances,
-// open items, totals) is written in the same commit.
+// insert validates and records an entry with its allocations.
 func insert(tx *vault.Tx, e ledger.Entry, allocations []Allocation) (ledger.Entry, error) {
 	if err := validate(tx, e); err != nil {
 		return ledger.Entry{}, err
 	}
+	return write(tx, e, allocations)
+}
+
+// write records a valid entry with its allocations: the one place where the
+// journal grows. Everything that follows from the entry (running balances,
+// open items, totals) is written in the same commit.
+func write(tx *vault.Tx, e ledger.Entry, allocations []Allocation) (ledger.Entry, error) {
 	if e.Effective > tx.Today() {
 		return ledger.Entry{}, ErrFuture
 	}
@@ -246,10 +251,11 @@ func insert(tx *vault.Tx, e ledger.Entry, allocations []Allocation) (ledger.Entr
 		}
 	}
 	tx.Detail("entry", e.ID)
-	if _, err := entries.Insert(tx, entryRow{Shared: r}); err != nil {
-		return ledger.Entry{}, err
+	at, err := entries.Insert(tx, entryRow{Shared: r})
+	if err == nil && at != r.Number {
+		err = fault.New(fault.Corrupt, "Entry %v of the journal would stand in place %v. Stop, and call IT.", fault.Int(r.Number), fault.Int(at))
 	}
-	return e, nil
+	return e, err
 }
 
 // book carries a posted entry through to running balances, items and totals.

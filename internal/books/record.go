@@ -23,7 +23,7 @@ type accountRecord struct {
 // entryRecord is an entry of the journal as it is stored.
 type entryRecord struct {
 	ID          ident.ID[ident.Entry] `cbor:"1,keyasint"`
-	Number      uint64                `cbor:"2,keyasint"` // 1 for the first entry, without gaps
+	Number      uint64                `cbor:"2,keyasint"` // 1 for the first entry, without gaps; also the row's key
 	Kind        ledger.Kind           `cbor:"3,keyasint"`
 	Ref         ident.ID[ident.Entry] `cbor:"4,keyasint"`
 	Effective   civil.Date            `cbor:"5,keyasint"`
@@ -99,7 +99,6 @@ var (
 		vault.NewIndex("id", func(r entryRow) []string { return []string{key(r.Shared.ID)} }),
 		vault.NewIndex("ref", entryRefKeys),
 		vault.NewIndex("source", entrySourceKeys),
-		vault.NewIndex("number-down", func(r entryRow) []string { return []string{down(r.Shared.Number)} }),
 		vault.NewIndex("event-down", func(r entryRow) []string {
 			return []string{string(r.Shared.Event) + "|" + down(r.Shared.Number)}
 		}),

@@ -130,18 +130,23 @@ func (f Filter) chooses(e entryRecord) bool {
 // rows returns the entries among which the filter chooses, the newest first.
 // With dates and no event, newest means the latest business date.
 func (f Filter) rows(tx *vault.Tx, before uint64) iter.Seq2[entryRow, error] {
-	from := ""
-	if before > 0 {
-		from = down(before - 1)
+	if count := entries.Count(tx); before == 0 || before > count {
+		before = count + 1
 	}
 	switch {
 	case f.Event != "":
 		prefix := string(f.Event) + "|"
-		return entries.Between(tx, "event-down", prefix+from, after(prefix))
+		return entries.Between(tx, "event-down", prefix+down(before-1), after(prefix))
 	case f.First != 0 || f.Last != 0:
 		return f.dated(tx, before)
 	}
-	return entries.Between(tx, "number-down", from, "\xff\xff\xff\xff\xff\xff\xff\xff\xff")
+	return func(yield func(entryRow, error) bool) {
+		for n := before - 1; n > 0; n-- {
+			if row, err := entries.At(tx, n); !yield(row, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 func (f Filter) dated(tx *vault.Tx, before uint64) iter.Seq2[entryRow, error] {
@@ -150,14 +155,10 @@ func (f Filter) dated(tx *vault.Tx, before uint64) iter.Seq2[entryRow, error] {
 		last = tx.Today()
 	}
 	from := dayDown(last)
-	if before > 0 {
-		row, ok, err := entries.First(tx, "number-down", down(before))
-		if err != nil || !ok {
-			return func(yield func(entryRow, error) bool) {
-				if err != nil {
-					yield(entryRow{}, err)
-				}
-			}
+	if before <= entries.Count(tx) {
+		row, err := entries.At(tx, before)
+		if err != nil {
+			return func(yield func(entryRow, error) bool) { yield(entryRow{}, err) }
 		}
 		from = dateDown(row.Shared) + "\x00"
 	}
