@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+	_ "time/tzdata" // the clinic's zone must be known on any box
+
+	"github.com/pelletier/go-toml/v2"
+
+	"coffer/firmware-config"
+)
+
+// Config is the boot file: what the daemon must know before it can open the
+// store. Everything that a clinic changes in daily work lives in the store,
+// with an audit event; nothing here is a secret. A key that is not listed here
+// is refused, so a misspelt setting cannot be overlooked.
+type Config struct {
+	// Clinic is the clinic's name as receipts and pages print it.
+	Clinic string `toml:"clinic"`
+	// Zone is the clinic's IANA time zone, "America/New_York". Business dates
+	// follow it.
+	Zone string `toml:"zone"`
+	// State is the directory of the store and of coffer.seal, mode 0700.
+	State string `toml:"state"`
+	// TPM is the TPM 2.0: a character device, or the unix socket of swtpm.
+	TPM string `toml:"tpm"`
+	// Listen is the address of the HTTPS pages: one of the box's LAN addresses
+	// and a port. Every address at once ("0.0.0.0", ":443") is refused.
+	Listen string `toml:"listen"`
+	// Names are the DNS names and addresses under which browsers reach the box;
+	// requests for any other host are refused, and the box's certificate names
+	// these and no others.
+	Names []string `toml:"names"`
+	// Control is the unix socket for cofferctl, mode 0600.
+	Control string `toml:"control"`
+	// Terminals are the card terminals.
+	Terminals []TerminalConfig `toml:"terminal"`
+	// Demo marks a sample clinic: pages say so on every screen.
+	Demo bool `toml:"demo"`
+}
+
+// TerminalConfig is one card terminal at this box.
+type TerminalConfig struct {
+	// Name is what the desk calls it: "desk-1".
+	Name string `toml:"name"`
+	// Address is "serial:/dev/coffer/term-SERIAL" or "tcp:host:port".
+	Address string `toml:"address"`
+	// Profile names a profile of firmware-config.
+	Profile string `toml:"profile"`
+	// Serial is the serial number on the terminal's label. A terminal that
+	// reports another one is quarantined. Empty accepts any.
+	Serial string `toml:"serial"`
+}
+
+// readConfig reads and checks a boot file. Its errors name the key and say
+// what to write instead.
+func readConfig(name string) (Config, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return Config{}, fmt.Errorf("cannot read the boot file: %w", err)
+	}
+	c := Config{
+		Zone: "America/New_York", State: "/var/lib/coffer", TPM: "/dev/tpmrm0",
+		Listen: "127.0.0.1:8443", Names: []string{"localhost"}, Control: "/run/coffer/control.sock",
+	}
+	d := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
+	if err := d.Decode(&c); err != nil {
+		return Config{}, fmt.Errorf("%s: %s", name, explain(err))
+	}
+	if err := c.check(); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return c, nil
+}
+
+// explain returns the decoder's longer text, which points at the line.
+func explain(err error) string {
+	var strict *toml.StrictMissingError
+	if errors.As(err, &strict) {
+		return "unknown setting\n" + strict.String()
+	}
+	var decode *toml.DecodeError
+	if errors.As(err, &decode) {
+		return decode.Error() + "\n" + decode.String()
+	}
+	return err.Error()
+}
+
+func (c Config) check() error {
+	if strings.TrimSpace(c.Clinic) == "" {
+		return errors.New(`clinic: write the clinic's name, as in clinic = "Harbor Lane Counseling"`)
+	}
+	if _, err := time.LoadLocation(c.Zone); err != nil || c.Zone == "" || c.Zone == "Local" {
+		return fmt.Errorf("zone: %q is not a time zone; write one such as America/Chicago", c.Zone)
+	}
+	if !filepath.IsAbs(c.State) || !filepath.IsAbs(c.Control) || !filepath.IsAbs(c.TPM) {
+		return errors.New("state, control and tpm: write whole paths, beginning with /")
+	}
+	host, _, ok := strings.Cut(c.Listen, ":")
+	if !ok || host == "" || host == "0.0.0.0" || strings.HasPrefix(c.Listen, "[::]") {
+		return fmt.Errorf("listen: %q would listen on every network; write one address of the clinic's LAN and a port, such as 192.168.10.2:443", c.Listen)
+	}
+	if len(c.Names) == 0 {
+		return errors.New(`names: write the names under which browsers reach the box, as in names = ["coffer.internal"]`)
+	}
+	seen := map[string]bool{}
+	for _, t := range c.Terminals {
+		if t.Name == "" || seen[t.Name] {
+			return errors.New("terminal: give each terminal a name of its own")
+		}
+		seen[t.Name] = true
+		if !strings.HasPrefix(t.Address, "serial:/") && !strings.HasPrefix(t.Address, "tcp:") {
+			return fmt.Errorf("terminal %s: address must be serial:/dev/… or tcp:host:port", t.Name)
+		}
+		if _, err := firmwareconfig.Profile(t.Profile); err != nil {
+			return fmt.Errorf("terminal %s: there is no profile %q", t.Name, t.Profile)
+		}
+	}
+	return nil
+}
+
+func (c Config) zone() *time.Location {
+	zone, err := time.LoadLocation(c.Zone)
+	if err != nil {
+		return time.UTC // check has refused this
+	}
+	return zone
+}

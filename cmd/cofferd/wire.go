@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"coffer/firmware-config"
+	"coffer/internal/access"
+	"coffer/internal/billing"
+	"coffer/internal/books"
+	"coffer/internal/ident"
+	"coffer/internal/identity"
+	"coffer/internal/roster"
+	"coffer/internal/schedule"
+	"coffer/internal/seal"
+	"coffer/internal/terminal"
+	"coffer/internal/till"
+	"coffer/internal/vault"
+)
+
+// tables are everything that the store holds.
+func tables() []vault.AnyTable {
+	return slices.Concat(
+		identity.Tables(), roster.Tables(), schedule.Tables(),
+		books.Tables(), billing.Tables(), till.Tables(),
+		[]vault.AnyTable{authorities},
+	)
+}
+
+// vaultOptions say how the store of this box is opened.
+func vaultOptions(c Config, key *seal.Key, now func() time.Time, log *slog.Logger) vault.Options {
+	return vault.Options{
+		Dir: filepath.Join(c.State, "store"), Key: key, Tables: tables(),
+		Relation: schedule.Related, Now: now, Log: log,
+	}
+}
+
+func (c Config) header() string { return filepath.Join(c.State, "coffer.seal") }
+
+// clock returns the present in the clinic's zone.
+func (c Config) clock() func() time.Time {
+	zone := c.zone()
+	return func() time.Time { return time.Now().In(zone) }
+}
+
+// clinic is the record, care and desk floors over an open store.
+type clinic struct {
+	vault    *vault.Vault
+	identity *identity.Identity
+	roster   *roster.Roster
+	schedule *schedule.Schedule
+	books    *books.Books
+	billing  *billing.Billing
+	till     *till.Till
+
+	terminals []*terminal.Terminal
+	seal      seal.Status
+}
+
+// furnish puts the floors onto an open store. Terminals are started, the till
+// touches none of them before Recover.
+func furnish(c Config, v *vault.Vault, issuer access.Issuer, terminals []*terminal.Terminal, bell func(string), log *slog.Logger) *clinic {
+	people := identity.New(v, issuer, identity.WithLog(log), identity.WithClinicWords(c.Clinic))
+	return &clinic{
+		vault: v, identity: people, roster: roster.New(v), schedule: schedule.New(v),
+		books: books.New(v), billing: billing.New(v), terminals: terminals,
+		till: till.New(till.Options{
+			Vault: v, Agent: people.System("till"), Terminals: terminals, Clinic: c.Clinic, Bell: bell, Log: log,
+		}),
+	}
+}
+
+// startTerminals starts the owners of the terminals of the boot file.
+func startTerminals(c Config, log *slog.Logger) ([]*terminal.Terminal, error) {
+	var all []*terminal.Terminal
+	for _, t := range c.Terminals {
+		profile, err := firmwareconfig.Profile(t.Profile)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, terminal.Start(terminal.Config{
+			ID: terminalID(t.Name), Name: t.Name, Address: t.Address, Serial: t.Serial, Profile: profile, Log: log,
+		}))
+	}
+	return all, nil
+}
+
+// terminalID returns the identifier of the terminal of a name: the same after
+// each start, since payments refer to it.
+func terminalID(name string) ident.ID[ident.Terminal] {
+	sum := sha256.Sum256([]byte("coffer/terminal/" + name))
+	return ident.ID[ident.Terminal](sum[:16])
+}
+
+// close stops the till, gives the terminals up and closes the store. A payment
+// that is still running is left to the next start.
+func (c *clinic) close(ctx context.Context) error {
+	err := c.till.Close(ctx)
+	for _, t := range c.terminals {
+		err = firstError(err, t.Close())
+	}
+	return firstError(err, c.vault.Close())
+}
+
+func firstError(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
