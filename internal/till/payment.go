@@ -87,6 +87,7 @@ type Payment struct {
 	Brand    string // "Visa"; empty until known
 	LastFour string
 	AuthCode string
+	Ref      string // what the terminal's slips and reports call it; empty for cash
 	Receipt  uint64 // the receipt's number; zero while there is none
 
 	Started time.Time

@@ -101,9 +101,9 @@ func (t *Till) view(tx *vault.Tx, a *attempt) (Payment, error) {
 	p := Payment{
 		ID: a.ID, Kind: a.Kind, Tender: a.Tender, Client: a.Client, Original: a.Original,
 		Terminal: a.Terminal, Amount: a.Amount, Approved: a.Approved, Due: balance.Net(),
-		Tendered: a.Tendered, AuthCode: a.AuthCode, Receipt: a.Receipt,
-		Started: a.At.In(tx.Now().Location()), Unknown: a.atTerminal() && a.State == InDoubt || a.State == Manual,
-		Choice: a.asks(), MayVoid: a.left() == a.Approved && a.left() > 0,
+		Tendered: a.Tendered, AuthCode: a.AuthCode, Receipt: a.Receipt, Ref: a.Ref,
+		Started: a.At.In(tx.Now().Location()),
+		Choice:  a.asks(), MayVoid: a.left() == a.Approved && a.left() > 0,
 		MayRefund: a.left() > 0 && a.Tender == TenderCard,
 	}
 	if a.Tender == TenderCash && a.Kind == KindSale {
@@ -117,6 +117,7 @@ func (t *Till) view(tx *vault.Tx, a *attempt) (Payment, error) {
 		p.TerminalName = l.terminal.Name()
 	}
 	p.Stage = stage(a, now, running, ends)
+	p.Unknown = a.atTerminal() && !running || a.State == Manual
 	p.MayCancel = running && p.Stage == StagePresent && !now.cancelling
 	p.Title, p.Words, p.Next = words(a, p.Stage)
 	p.Final = final(p.Stage)

@@ -1,0 +1,217 @@
+package till_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"coffer/internal/terminal/sim"
+	"coffer/internal/till"
+	"coffer/internal/till/tilltest"
+)
+
+// The cable comes out at each step of a payment, and goes in again.
+func TestUnplugAtEachPhase(t *testing.T) {
+	for name, c := range map[string]struct {
+		options func(*sim.Options)
+		when    func(*sim.Sim) bool
+		want    []till.Stage
+	}{
+		"present card": {
+			func(o *sim.Options) { o.CardDelay = time.Second },
+			func(s *sim.Sim) bool { return s.Status().Screen == sim.Present },
+			[]till.Stage{till.StageApproved, till.StageNotCharged},
+		},
+		"processing": {
+			func(o *sim.Options) { o.HostDelay = 200 * time.Millisecond },
+			func(s *sim.Sim) bool { return s.Status().Screen == sim.Processing },
+			[]till.Stage{till.StageApproved},
+		},
+		"charged": {
+			nil,
+			func(s *sim.Sim) bool { return len(s.Ledger()) == 1 },
+			[]till.Stage{till.StageApproved},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, c.options)
+			d.ready()
+			p := d.begin(d.client(9000))
+			eventually(t, func() bool { return c.when(d.sim) })
+			if err := d.sim.Unplug(); err != nil {
+				t.Fatal(err)
+			}
+			d.awaitStatus(func(s till.TerminalStatus) bool { return !s.Attached })
+			if err := d.sim.Plug(); err != nil {
+				t.Fatal(err)
+			}
+			got, err := d.Await(within(t), p.ID, tilltest.Settled)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range c.want {
+				if got.Stage == want {
+					return
+				}
+			}
+			t.Errorf("got %s, want one of %v", got.Stage, c.want)
+		})
+	}
+}
+
+// The answer is lost in many ways after the card was charged; each time
+// recovery finds the approval, and never charges again.
+func TestLostAnswers(t *testing.T) {
+	for _, kind := range []sim.Kind{
+		sim.EOTForReply, sim.LateReply, sim.HangUp, sim.PowerAfter, sim.NoAck, sim.WrongRef, sim.Oversize,
+		sim.WrongCommand, sim.MissingEOT, sim.Duplicate, sim.NoAckBusy,
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, nil)
+			d.ready()
+			d.inject(sim.Fault{Kind: kind, Message: "T00"})
+			p := d.await(d.begin(d.client(9000)), till.StageApproved)
+			if p.Approved != 9000 || p.Due != 0 || len(d.sim.Ledger()) != 1 {
+				t.Errorf("got %+v, %d charges", p, len(d.sim.Ledger()))
+			}
+			d.ready()
+		})
+	}
+}
+
+func TestPowerCutBeforeTheBank(t *testing.T) {
+	d := newDesk(t, nil)
+	d.ready()
+	d.await(d.begin(d.client(1000)), till.StageApproved)
+	d.inject(sim.Fault{Kind: sim.PowerBefore})
+	s := d.client(9000)
+	p := d.await(d.begin(s), till.StageNotCharged)
+	if p.Due != 9000 || !p.Final {
+		t.Errorf("got %+v", p)
+	}
+	d.ready()
+	d.await(d.begin(s), till.StageApproved)
+}
+
+// A card number on the wire blocks the terminal and leaves the outcome open,
+// until IT has looked at the terminal; then it is asked what happened.
+func TestLeakBlocksTheTerminal(t *testing.T) {
+	d := newDesk(t, nil)
+	d.ready()
+	d.inject(sim.Fault{Kind: sim.PANLeak})
+	p := d.await(d.begin(d.client(9000)), till.StageQuarantined)
+	if p.Final || !p.Unknown {
+		t.Errorf("got %+v", p)
+	}
+	s := d.client(500)
+	s.Command = tilltest.Command()
+	if _, err := d.Till.Begin(t.Context(), d.Cashier, s); !errors.Is(err, till.ErrQuarantined) {
+		t.Errorf("a payment at the blocked terminal: %v", err)
+	}
+	status := d.awaitStatus(func(s till.TerminalStatus) bool { return s.Quarantined })
+	if status.Ready || status.Words == "" || status.Next == "" {
+		t.Errorf("got %+v", status)
+	}
+	d.Terminals[0].Release()
+	d.await(p, till.StageApproved)
+}
+
+// Another device on the cable is not asked and not used.
+func TestSwappedTerminal(t *testing.T) {
+	d := newDesk(t, nil)
+	d.ready()
+	d.inject(sim.Fault{Kind: sim.EOTForReply, Message: "T00"})
+	d.inject(sim.Fault{Kind: sim.Swap, Message: "R02"})
+	p := d.begin(d.client(9000))
+	d.await(p, till.StageApproved)
+	if err := d.sim.PowerOff(); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.sim.PowerOn(); err != nil {
+		t.Fatal(err)
+	}
+	d.ready()
+}
+
+func TestDuplicateOfAnotherClientAsksAPerson(t *testing.T) {
+	for name, answer := range map[string]func(*desk, till.Payment) till.Stage{
+		"the same payment": func(d *desk, p till.Payment) till.Stage {
+			if err := d.Till.AnswerSame(context.Background(), d.Cashier, p.ID); err != nil {
+				d.t.Error(err)
+			}
+			if err := d.Till.AnswerSame(context.Background(), d.Cashier, p.ID); err != nil {
+				d.t.Errorf("answered twice: %v", err)
+			}
+			return till.StageSame
+		},
+		"really a second one": func(d *desk, p till.Payment) till.Stage {
+			command := tilltest.Command()
+			id, err := d.Till.AnswerSecond(context.Background(), d.Cashier, p.ID, command)
+			if err != nil {
+				d.t.Fatal(err)
+			}
+			if again, err := d.Till.AnswerSecond(context.Background(), d.Cashier, p.ID, command); err != nil || again != id {
+				d.t.Errorf("answered twice: %v, %v", again, err)
+			}
+			d.await(till.Payment{ID: id}, till.StageApproved)
+			return till.StageSecond
+		},
+	} {
+		for _, kind := range []sim.Kind{sim.LocalDup, sim.HostDup} {
+			t.Run(name+" "+string(kind), func(t *testing.T) {
+				t.Parallel()
+				d := newDesk(t, nil)
+				d.ready()
+				d.await(d.begin(d.client(9000)), till.StageApproved)
+				d.inject(sim.Fault{Kind: kind})
+				s := d.client(9000)
+				p := d.await(d.begin(s), till.StageDuplicate)
+				if !p.Choice || p.Final || p.Due != 9000 {
+					t.Errorf("got %+v", p)
+				}
+				s.Command = tilltest.Command()
+				if held, err := d.Till.Begin(t.Context(), d.Cashier, s); !errors.Is(err, till.ErrLocked) || held != p.ID {
+					t.Errorf("another payment before the answer: %v, %v", held, err)
+				}
+				want := answer(d, p)
+				d.await(p, want)
+				if err := d.Till.AnswerSame(t.Context(), d.Cashier, p.ID); want == till.StageSecond && !errors.Is(err, till.ErrNoChoice) {
+					t.Errorf("an answer after the answer: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// A restored backup has lost a payment; the terminal's duplicate check finds
+// it, and the answer brings it into the books, once.
+func TestDuplicateOfALostPayment(t *testing.T) {
+	d := newDesk(t, nil)
+	d.ready()
+	backup := d.t.TempDir() + "/store"
+	s := d.client(9000)
+	d.close()
+	copyStore(t, d.o.Dir, backup)
+	d.open()
+	d.ready()
+	d.await(d.begin(s), till.StageApproved)
+	d.close()
+	d.o.Dir = backup
+	d.open()
+	d.ready()
+	if err := d.Till.BeginEpoch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d.inject(sim.Fault{Kind: sim.HostDup})
+	p := d.await(d.begin(s), till.StageDuplicate)
+	if err := d.Till.AnswerSame(t.Context(), d.Cashier, p.ID); err != nil {
+		t.Fatal(err)
+	}
+	p = d.await(p, till.StageApproved)
+	if p.Due != 0 || p.Receipt == 0 || len(d.sim.Ledger()) != 1 {
+		t.Errorf("got %+v, %d charges", p, len(d.sim.Ledger()))
+	}
+}
