@@ -27,7 +27,7 @@ type device struct {
 	seen    []string // commands and control bytes, as they came
 	records []pax.FindReply
 	dials   int
-	conn    net.Conn
+	conn    io.ReadWriteCloser
 	out     chan []byte
 	acked   chan struct{} // an ACK came
 }
@@ -48,7 +48,7 @@ func (d *device) dial(context.Context) (net.Conn, error) {
 }
 
 // plug makes the device speak on a connection. d.mu must be held.
-func (d *device) plug(conn net.Conn) {
+func (d *device) plug(conn io.ReadWriteCloser) {
 	d.conn, d.out = conn, make(chan []byte, 64)
 	go pump(conn, d.out)
 	go d.listen(conn, d.out)
@@ -58,7 +58,7 @@ func (d *device) plug(conn net.Conn) {
 }
 
 // pump writes what the device says, so that it never waits for its reader.
-func pump(conn net.Conn, out <-chan []byte) {
+func pump(conn io.Writer, out <-chan []byte) {
 	for b := range out {
 		if _, err := conn.Write(b); err != nil {
 			return
@@ -66,7 +66,7 @@ func pump(conn net.Conn, out <-chan []byte) {
 	}
 }
 
-func (d *device) listen(conn net.Conn, out chan []byte) {
+func (d *device) listen(conn io.ReadWriteCloser, out chan []byte) {
 	defer d.gone(conn, out)
 	var dec frame.Decoder
 	buf := make([]byte, 256)
@@ -89,7 +89,7 @@ func (d *device) listen(conn net.Conn, out chan []byte) {
 	}
 }
 
-func (d *device) gone(conn net.Conn, out chan []byte) {
+func (d *device) gone(conn io.ReadWriteCloser, out chan []byte) {
 	conn.Close()
 	d.mu.Lock()
 	defer d.mu.Unlock()
