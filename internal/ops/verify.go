@@ -130,19 +130,17 @@ func storeFinding(f vault.Finding) PartFinding {
 
 // booksWords says what each problem of the books means.
 var booksWords = map[books.Problem]string{
-	books.ProblemForm:        "an entry is malformed or does not balance",
-	books.ProblemNumber:      "entries are missing or out of order",
-	books.ProblemSource:      "one event was posted twice",
-	books.ProblemLink:        "an entry resolves or reverses what it cannot",
-	books.ProblemRunning:     "a running balance is not the sum of what came before",
-	books.ProblemAllocation:  "allocations do not come to the postings",
-	books.ProblemItem:        "an open item is not what the journal says",
-	books.ProblemControl:     "a control account is not the sum of its parts",
-	books.ProblemTotal:       "the totals of a period are not what the journal says",
-	books.ProblemUnreadable:  "a record of the books cannot be read",
-	books.ProblemTrial:       "debits and credits differ over the whole journal",
-	books.ProblemChart:       "an account stands twice in the chart, or is malformed",
-	books.ProblemDateInvalid: "an entry is dated after its recording",
+	books.ProblemForm:       "an entry is malformed or does not balance",
+	books.ProblemNumber:     "entries are missing or out of order",
+	books.ProblemSource:     "one event was posted twice",
+	books.ProblemLink:       "an entry resolves or reverses what it cannot",
+	books.ProblemRunning:    "a running balance is not the sum of what came before",
+	books.ProblemAllocation: "allocations do not come to the postings",
+	books.ProblemItem:       "an open item is not what the journal says",
+	books.ProblemControl:    "a control account is not the sum of its parts",
+	books.ProblemTotal:      "the totals of a period are not what the journal says",
+	books.ProblemTrial:      "debits and credits differ over the whole journal",
+	books.ProblemChart:      "an account stands twice in the chart, or is malformed",
 }
 
 // booksFinding keeps the entry's number and drops account and sub-ledger: who
