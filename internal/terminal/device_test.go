@@ -148,23 +148,33 @@ func (d *device) has(word string) int {
 	return n
 }
 
+// set changes how the device behaves from now on.
+func (d *device) set(change func(*device)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	change(d)
+}
+
 func (d *device) request(r pax.Request) {
 	d.note(r.Command)
-	if d.silent {
+	d.mu.Lock()
+	silent, serial, answer := d.silent, d.serial, d.answer
+	d.mu.Unlock()
+	if silent {
 		return
 	}
 	switch r.Command {
 	case pax.Initialise:
 		d.say(frame.ACK)
-		d.say(framedResponse(pax.Device{Serial: d.serial, Model: "A35", OS: "1", App: "2"}.Response("1.43"))...)
+		d.say(framedResponse(pax.Device{Serial: serial, Model: "A35", OS: "1", App: "2"}.Response("1.43"))...)
 	case pax.Cancel:
 		d.say(frame.EOT)
 	case pax.FindRecord:
 		d.say(frame.ACK)
 		d.say(framedResponse(d.find(r).Response("1.43"))...)
 	case pax.Credit:
-		if d.answer != nil {
-			d.answer(d, r)
+		if answer != nil {
+			answer(d, r)
 			return
 		}
 		d.approve(r)

@@ -379,11 +379,13 @@ func serialTerminal(t *testing.T) {
 	}
 
 	charged := make(chan struct{})
-	d.answer = func(d *device, r pax.Request) {
-		d.charge(r)
-		d.say(frame.ACK)
-		close(charged)
-	}
+	d.set(func(d *device) {
+		d.answer = func(d *device, r pax.Request) {
+			d.charge(r)
+			d.say(frame.ACK)
+			close(charged)
+		}
+	})
 	ended := make(chan protocol.Outcome)
 	go func() {
 		o, err := tm.Run(context.WithoutCancel(t.Context()), sale("43"), Hooks{})

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -267,16 +268,15 @@ func TestDeadline(t *testing.T) {
 
 func TestOneAtATime(t *testing.T) {
 	d := newDevice()
-	running := 0
+	var running atomic.Int32
 	d.answer = func(d *device, r pax.Request) {
-		running++
-		if running > 1 {
+		if running.Add(1) > 1 {
 			t.Error("two commands at once")
 		}
 		m := d.charge(r)
 		d.say(frame.ACK)
 		time.AfterFunc(3*time.Second, func() {
-			running--
+			running.Add(-1)
 			d.say(framedResponse(m.Response("1.43"))...)
 		})
 	}
@@ -379,7 +379,7 @@ func TestSubstitution(t *testing.T) {
 		if o, err := tm.Lookup(t.Context(), "42", protocol.Sale, 15000); err != nil || o.Result != protocol.InDoubt {
 			t.Errorf("the look-up of another terminal's payment: %+v %v", o, err)
 		}
-		d.serial = "53236566"
+		d.set(func(d *device) { d.serial = "53236566" })
 		d.unplug()
 		attached(t, tm, false)
 		attached(t, tm, true)
@@ -415,7 +415,7 @@ func TestLeak(t *testing.T) {
 		if o, err := tm.Run(t.Context(), sale("43"), never(t)); err != nil || o.Reason != protocol.ReasonQuarantined {
 			t.Errorf("the next command: %+v %v", o, err)
 		}
-		d.answer = nil
+		d.set(func(d *device) { d.answer = nil })
 		d.unplug() // attaching again does not lift it
 		attached(t, tm, false)
 		attached(t, tm, true)
@@ -494,7 +494,7 @@ func TestKeepAlive(t *testing.T) {
 		if n := d.has("A00"); n != 6 {
 			t.Errorf("%d handshakes in five minutes", n)
 		}
-		d.silent = true
+		d.set(func(d *device) { d.silent = true })
 		start := time.Now()
 		for tm.Status().Attached {
 			<-tm.Changed()
