@@ -38,7 +38,7 @@ func (w *world) fill(n int) {
 func BenchmarkFind(b *testing.B) {
 	w := newWorld(b)
 	w.fill(10_000)
-	for _, text := range []string{"ana", "smith", "ana smi", "smithab", "p-0042"} {
+	for _, text := range []string{"ana", "smith", "ana smi", "ana smithab", "smithab", "p-0042"} {
 		b.Run(text, func(b *testing.B) {
 			for b.Loop() {
 				if hits, err := w.Find(b.Context(), w.desk, text); err != nil || len(hits.Clients) == 0 {

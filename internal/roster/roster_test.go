@@ -172,7 +172,7 @@ func TestFind(t *testing.T) {
 			t.Errorf("find %q: %q, want %q", text, got, want)
 		}
 	}
-	for _, text := range []string{"", "an", "a n", "---", "  é ", "\x00\x00\x00"} {
+	for _, text := range []string{"", "an", "a n", "---", "  é ", "\x00\x00\x00", strings.Repeat("ana ", 9), strings.Repeat("a", 201)} {
 		if _, err := w.Find(t.Context(), w.desk, text); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("find %q: %v, want a refusal", text, err)
 		}

@@ -2,6 +2,7 @@ package roster
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"strings"
 	"unicode"
@@ -17,6 +18,12 @@ const HitsMax = 20
 // LettersMin is the least number of letters and digits that a search needs.
 const LettersMin = 3
 
+// The greatest size of a search, far above any name.
+const (
+	textMax  = 200 // bytes
+	wordsMax = 8
+)
+
 // Hits is the answer to a search: at most HitsMax clients in order of name.
 type Hits struct {
 	Clients []Client
@@ -27,6 +34,9 @@ type Hits struct {
 // name, or the account number. The text is not recorded, the number of hits is.
 func (r *Roster) Find(ctx context.Context, agent access.Agent, text string) (Hits, error) {
 	words := strings.Fields(fold(text))
+	if len(text) > textMax || len(words) > wordsMax {
+		return Hits{}, fault.New(fault.Invalid, "Type part of one name, or an account number.")
+	}
 	if lettersIn(words) < LettersMin {
 		return Hits{}, fault.New(fault.Invalid, "Type at least three letters of the name, or the account number.")
 	}
@@ -49,27 +59,35 @@ func (r *Roster) Find(ctx context.Context, agent access.Agent, text string) (Hit
 	return hits, nil
 }
 
-// find walks the index from the longest word, which is the rarest, and keeps
-// the clients whom the other words fit as well.
+// find walks the index from each of the words in turn and keeps the clients
+// whom all words fit. Whoever fits is in the range of every word, so the walk
+// is over as soon as the shortest range is: a rare word beside a common one
+// makes the search quick.
 func find(tx *vault.Tx, words []string) (Hits, error) {
-	first := slices.MaxFunc(words, func(a, b string) int { return len(a) - len(b) })
+	var nexts []func() (clientRow, error, bool)
+	for _, w := range words {
+		next, stop := iter.Pull2(clients.Between(tx, "word", w, w+lastLetter))
+		defer stop()
+		nexts = append(nexts, next)
+	}
 	var hits Hits
 	seen := map[uint64]bool{}
-	for row, err := range clients.Between(tx, "word", first, first+lastLetter) {
-		if err != nil {
+	for turn := 0; ; turn++ {
+		row, err, ok := nexts[turn%len(nexts)]()
+		switch {
+		case err != nil:
 			return Hits{}, err
-		}
-		if seen[row.Key] || !fits(searchKeys(row), words) {
+		case !ok:
+			return hits, nil
+		case seen[row.Key] || !fits(searchKeys(row), words):
 			continue
-		}
-		if len(hits.Clients) == HitsMax {
+		case len(hits.Clients) == HitsMax:
 			hits.More = true
 			return hits, nil
 		}
 		seen[row.Key] = true
 		hits.Clients = append(hits.Clients, clientOf(row))
 	}
-	return hits, nil
 }
 
 const lastLetter = "\U0010FFFF"
