@@ -1,0 +1,185 @@
+package tilltest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Campaign says what to run.
+type Campaign struct {
+	Runs int    // in all
+	Seed uint64 // the same seed plans the same payments and faults
+	// Kill makes a share of the runs kill the daemon with SIGKILL at a journal
+	// event. Child then returns the command that runs Child with the arguments.
+	Kill  bool
+	Child func(args ...string) *exec.Cmd
+	Dir   string // for stores; removed by the caller
+	Log   io.Writer
+}
+
+// killShare is one in how many runs kills the daemon.
+const killShare = 4
+
+// RunMax is how long one payment may take until its outcome is known.
+const RunMax = 30 * time.Second
+
+// Report is what a campaign found.
+type Report struct {
+	Runs, Killed, Faults int
+	Sales, Charges       int // begun here; made by the issuers
+	Lost                 int // the issuer moved money that the journal does not have
+	Doubled              int // more than one charge for one sale, or money in the books that never moved
+	Unresolved           int // outcomes not known although the terminal lives
+	Problems             []string
+	Events               map[string]int // kills by journal event
+	Elapsed              time.Duration
+	mu                   sync.Mutex
+}
+
+// OK reports whether everything held.
+func (r *Report) OK() bool {
+	return r.Lost == 0 && r.Doubled == 0 && r.Unresolved == 0 && len(r.Problems) == 0
+}
+
+// String returns the summary in one line.
+func (r *Report) String() string {
+	kills := make([]string, 0, len(r.Events))
+	for e, n := range r.Events {
+		kills = append(kills, fmt.Sprintf("%s %d", e, n))
+	}
+	sort.Strings(kills)
+	verdict := "ok"
+	if !r.OK() {
+		verdict = "FAILED"
+	}
+	return fmt.Sprintf("%s: %d runs, %d faults, %d killed (%s), %d sales, %d charges; %d lost, %d doubled, %d unresolved, %d problems; %.1f s",
+		verdict, r.Runs, r.Faults, r.Killed, strings.Join(kills, ", "), r.Sales, r.Charges,
+		r.Lost, r.Doubled, r.Unresolved, len(r.Problems), r.Elapsed.Seconds())
+}
+
+func (r *Report) count(n *int, by int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	*n += by
+}
+
+func (r *Report) killed(event string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Killed++
+	r.Events[event]++
+}
+
+// problem keeps what went wrong.
+func (r *Report) problem(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
+}
+
+// Run runs the campaign. The error is about the campaign itself; what it
+// found is in the report.
+func Run(ctx context.Context, c Campaign) (*Report, error) {
+	r := &Report{Events: map[string]int{}}
+	began := time.Now()
+	goroutines, files := runtime.NumGoroutine(), openFiles()
+	var wg sync.WaitGroup
+	errs := make(chan error, 16)
+	launch := func(name string, world func(ctx context.Context, dir string) error) error {
+		dir := filepath.Join(c.Dir, name)
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			return err
+		}
+		wg.Go(func() {
+			if err := world(ctx, dir); err != nil {
+				errs <- fmt.Errorf("%s: %w", name, err)
+			}
+		})
+		return nil
+	}
+	for _, w := range c.worlds(r) {
+		if err := launch(w.name, w.run); err != nil {
+			return r, err
+		}
+	}
+	wg.Wait()
+	close(errs)
+	var all []error
+	for err := range errs {
+		all = append(all, err)
+	}
+	r.leaks(goroutines, files)
+	r.Elapsed = time.Since(began)
+	return r, errors.Join(all...)
+}
+
+// world is one store with its terminals, and a part of the runs.
+type world struct {
+	name string
+	run  func(ctx context.Context, dir string) error
+}
+
+// worlds splits the runs: two stores whose daemon lives, and two whose daemon
+// is killed again and again, one at a serial line and one at TCP.
+func (c Campaign) worlds(r *Report) []world {
+	kills := 0
+	if c.Kill {
+		kills = c.Runs / killShare
+	}
+	var all []world
+	add := func(name string, runs int, run func(context.Context, string, plan) error) {
+		if runs == 0 {
+			return
+		}
+		p := plan{runs: runs, seed: c.Seed*16 + uint64(len(all)), child: c.Child, log: c.Log, report: r}
+		all = append(all, world{name, func(ctx context.Context, dir string) error { return run(ctx, dir, p) }})
+	}
+	calm := c.Runs - kills
+	add("faults-1", calm-calm/2, faultWorld)
+	add("faults-2", calm/2, faultWorld)
+	add("kill-tcp", kills-kills/2, killWorldTCP)
+	add("kill-pty", kills/2, killWorldPTY)
+	return all
+}
+
+// plan is what one world has to do.
+type plan struct {
+	runs   int
+	seed   uint64
+	child  func(args ...string) *exec.Cmd
+	log    io.Writer
+	report *Report
+}
+
+// leaks compares goroutines and open files with those of before.
+func (r *Report) leaks(goroutines, files int) {
+	for until := time.Now().Add(5 * time.Second); ; {
+		g, f := runtime.NumGoroutine(), openFiles()
+		if g <= goroutines && f <= files {
+			return
+		}
+		if time.Now().After(until) {
+			r.problem("%d goroutines and %d files were left open", g-goroutines, f-files)
+			return
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+}
+
+func openFiles() int {
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	return len(list)
+}

@@ -1,0 +1,196 @@
+package tilltest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"coffer/internal/ident"
+	"coffer/internal/seal"
+	"coffer/internal/terminal/sim"
+)
+
+// deaths are the journal events at which a child is killed, in turn, each with
+// faults after which it comes to that event.
+var deaths = []struct {
+	event  string
+	faults []sim.Kind
+}{
+	{"created", nil},
+	{"sent", nil},
+	{"acked", nil},
+	{"acked", []sim.Kind{sim.Timeout}},
+	{"resulted", nil},
+	{"resulted", []sim.Kind{sim.Partial}},
+	{"closed", nil},
+	{"in_doubt", []sim.Kind{sim.EOTForReply}},
+	{"in_doubt", []sim.Kind{sim.PowerAfter}},
+	{"in_doubt", []sim.Kind{sim.HangUp, sim.Stale}},
+	{"not_charged", []sim.Kind{sim.PowerBefore}},
+	{"resulted", []sim.Kind{sim.HangUp}},
+	{"sent", []sim.Kind{sim.DropCommand}},
+	{"resulted", []sim.Kind{sim.NoAck}},
+	{"closed", []sim.Kind{sim.MissingEOT}},
+	{"stray", []sim.Kind{sim.LateReply}},
+}
+
+func killWorldTCP(ctx context.Context, dir string, p plan) error {
+	return killWorld(ctx, dir, p, func(s *sim.Sim) (string, error) {
+		addr, err := s.ServeTCP("127.0.0.1:0")
+		if err != nil {
+			return "", err
+		}
+		return "tcp:" + addr.String(), nil
+	})
+}
+
+func killWorldPTY(ctx context.Context, dir string, p plan) error {
+	return killWorld(ctx, dir, p, func(s *sim.Sim) (string, error) {
+		link := filepath.Join(dir, "term-"+Serial)
+		return "serial:" + link, s.ServePTY(link)
+	})
+}
+
+// killWorld runs one child after the other on the same store and terminal, and
+// kills each at a journal event; the last one lives.
+func killWorld(ctx context.Context, dir string, p plan, serve func(*sim.Sim) (string, error)) (err error) {
+	device, header, key, stop, err := tpm(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	s, err := sim.New(Terminal(p.seed))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	line, err := serve(s)
+	if err != nil {
+		return err
+	}
+	o := orders{
+		store: filepath.Join(dir, "store"), device: device, header: header, line: line, serial: Serial,
+		log: filepath.Join(dir, "log"), seed: p.seed, first: 1, sales: 2, nth: 1,
+	}
+	clients, err := furnish(ctx, o, key, 2*p.runs+4)
+	if err != nil {
+		return err
+	}
+	if err := p.lives(ctx, o, s); err != nil {
+		return err
+	}
+	return p.judgeKilled(ctx, o, s, clients)
+}
+
+// furnish creates the store with its clients, and closes it.
+func furnish(ctx context.Context, o orders, key *seal.Key, n int) ([]ident.ID[ident.Client], error) {
+	defer key.Wipe()
+	d, err := Open(ctx, Options{Dir: o.store, Key: key, Fresh: true})
+	if err != nil {
+		return nil, err
+	}
+	clients, err := d.Clients(ctx, n, 9000)
+	return clients, errors.Join(err, d.Close(ctx))
+}
+
+// lives runs the children. Each begins by sending the form of the last one's
+// last client again.
+func (p plan) lives(ctx context.Context, o orders, s *sim.Sim) error {
+	rng := rand.New(rand.NewPCG(p.seed, 0))
+	for n := range p.runs {
+		death := deaths[(n+rng.IntN(2))%len(deaths)]
+		o.event, o.nth = death.event, 1+rng.IntN(2)
+		for _, kind := range death.faults {
+			if err := s.Inject(sim.Fault{Kind: kind}); err != nil {
+				return err
+			}
+			p.report.count(&p.report.Faults, 1)
+		}
+		last, killed, err := p.live(ctx, o)
+		if err != nil {
+			return err
+		}
+		if killed {
+			p.report.killed(death.event)
+		}
+		p.report.count(&p.report.Runs, 1)
+		p.report.count(&p.report.Sales, max(0, last-o.first))
+		o.first = max(o.first, last)
+	}
+	o.event = ""
+	last, killed, err := p.live(ctx, o)
+	if err == nil && killed {
+		err = errors.New("tilltest: the last child was killed by somebody else")
+	}
+	p.report.count(&p.report.Sales, last-o.first+1)
+	return err
+}
+
+// live runs one child to its death or end, and returns its last client.
+func (p plan) live(ctx context.Context, o orders) (last int, killed bool, err error) {
+	c := p.child(o.args()...)
+	var complaint bytes.Buffer
+	c.Stderr = &complaint
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return 0, false, err
+	}
+	if err := c.Start(); err != nil {
+		return 0, false, err
+	}
+	stop := context.AfterFunc(ctx, func() {
+		if c.Process.Kill() != nil {
+			return // it has ended already
+		}
+	})
+	defer stop()
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if n, err := strconv.Atoi(lines.Text()); err == nil {
+			last = n
+		}
+	}
+	err = c.Wait()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGKILL {
+			return last, true, ctx.Err()
+		}
+		return last, false, fmt.Errorf("tilltest: the child (event %s) failed: %w: %s", o.event, err, complaint.String())
+	}
+	return last, false, err
+}
+
+// judgeKilled opens the store a last time and compares.
+func (p plan) judgeKilled(ctx context.Context, o orders, s *sim.Sim, clients []ident.ID[ident.Client]) (err error) {
+	key, err := seal.Unseal(ctx, o.device, o.header)
+	if err != nil {
+		return err
+	}
+	defer key.Wipe()
+	d, err := Open(ctx, Options{Dir: o.store, Key: key})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close(ctx)) }()
+	meant := sales{}
+	for _, c := range clients {
+		meant[c] = 1
+	}
+	log, err := os.ReadFile(o.log)
+	if err != nil {
+		return err
+	}
+	if n := CardNumbers(log); n > 0 {
+		p.report.problem("%d card numbers in the log", n)
+	}
+	p.report.complaints(s)
+	return d.judge(ctx, p.report, meant, s.Ledger())
+}
