@@ -73,14 +73,12 @@ func plain(t *testing.T, o protocol.Outcome) {
 // memory is bounded, the command is written at most three times and never
 // after a byte of an answer, and an approval is made durable before its ACK.
 func FuzzSale(f *testing.F) {
-	v := map[string][]byte{}
 	for _, p := range captured(f) {
 		framedPayload, err := frame.Append([]byte{frame.ACK}, p)
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(append(framedPayload, frame.EOT))
-		v[string(p)] = framedPayload
 	}
 	f.Add([]byte{0xf0, 0xf0, 0xf0})
 	f.Add([]byte{frame.ACK, 0xf1, frame.EOT, 0xf0, 0xf0})

@@ -17,7 +17,7 @@ const (
 	Progress   = "A35" // comes unasked while a command runs
 	Credit     = "T00" // → T01
 	FindRecord = "R02" // → R03
-	CloseBatch = "B00" // → B01; parsed only
+	CloseBatch = "B00" // → B01
 )
 
 // VersionSent is the message layout that all public client kits state.

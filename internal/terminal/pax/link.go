@@ -2,7 +2,7 @@ package pax
 
 import (
 	"bytes"
-	"hash/fnv"
+	"crypto/sha256"
 	"time"
 
 	"coffer/internal/terminal/frame"
@@ -20,7 +20,7 @@ type link struct {
 	byteBy time.Time // when the next byte of a begun frame is due
 	bad    int       // damaged frames in a row
 
-	taken    uint64 // hash of the last frame that was taken
+	taken    [sha256.Size]byte // hash of the last frame that was taken
 	hasTaken bool
 	parts    []byte // the packets so far of a reply that comes in several
 }
@@ -64,15 +64,14 @@ func (l *link) push(c byte) (arrival, byte, Response) {
 // when it returns.
 func (l *link) frame(payload []byte) (arrival, Response) {
 	defer l.dec.Wipe()
-	sum := hash(payload)
+	sum := sha256.Sum256(payload)
 	if l.hasTaken && sum == l.taken {
 		return repeated, Response{}
 	}
-	if leaks(payload) {
-		l.forget()
-		return leaking, Response{}
-	}
 	if len(l.parts) == 0 {
+		if leaks(payload) {
+			return leaking, Response{}
+		}
 		r, err := ParseResponse(payload)
 		if err != nil {
 			return damaged, Response{}
@@ -90,7 +89,7 @@ func (l *link) frame(payload []byte) (arrival, Response) {
 // join adds a packet to those before it. Its header must be that of the first
 // one, status aside; what stands after that many bytes goes on where the last
 // packet ended.
-func (l *link) join(payload []byte, sum uint64) (arrival, Response) {
+func (l *link) join(payload []byte, sum [sha256.Size]byte) (arrival, Response) {
 	head := headerSize(l.parts)
 	if len(payload) < head || !bytes.Equal(payload[1:head], l.parts[1:head]) {
 		l.forget() // another message has come between: the first is given up
@@ -102,13 +101,15 @@ func (l *link) join(payload []byte, sum uint64) (arrival, Response) {
 	}
 	l.took(sum)
 	l.parts = append(l.parts, payload[head:]...)
+	// What a field is depends on the groups before it: only the whole tells.
+	if leaks(l.parts) {
+		l.forget()
+		return leaking, Response{}
+	}
 	if payload[0] == StatusMore {
 		return packet, Response{}
 	}
 	defer l.forget()
-	if leaks(l.parts) {
-		return leaking, Response{}
-	}
 	r, err := ParseResponse(l.parts)
 	if err != nil {
 		return damaged, Response{}
@@ -117,7 +118,7 @@ func (l *link) join(payload []byte, sum uint64) (arrival, Response) {
 	return whole, r
 }
 
-func (l *link) took(sum uint64) { l.taken, l.hasTaken, l.bad = sum, true, 0 }
+func (l *link) took(sum [sha256.Size]byte) { l.taken, l.hasTaken, l.bad = sum, true, 0 }
 
 // forget overwrites and drops the packets so far.
 func (l *link) forget() {
@@ -144,12 +145,6 @@ func (l *link) flush() []protocol.Action {
 	out := l.out
 	l.out = nil
 	return out
-}
-
-func hash(b []byte) uint64 {
-	h := fnv.New64a()
-	h.Write(b) // never fails
-	return h.Sum64()
 }
 
 // earliest returns the earlier of two times, where zero is never.

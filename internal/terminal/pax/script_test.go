@@ -295,7 +295,6 @@ func vocabulary(t *testing.T) map[string][]byte {
 	for i, p := range packets {
 		v["p"+strconv.Itoa(i+1)] = mustFrame(t, string(p))
 	}
-	v["split4111"] = nil
 	return v
 }
 
