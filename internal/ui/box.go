@@ -2,30 +2,12 @@ package ui
 
 import (
 	"cmp"
-	"context"
 	"net/http"
 	"slices"
 
-	"coffer/internal/access"
+	"coffer/internal/ops"
 	"coffer/internal/till"
 )
-
-// Health is what the page of the box shows beside its terminals: no client and
-// no amount.
-type Health struct {
-	Checks []Check
-	Facts  []Fact
-}
-
-// Check is one check of the box. State is "ok", "warn" or "fail"; Next is what
-// to do about it, empty when it is fine.
-type Check struct{ Name, State, Value, Next string }
-
-// Fact is one named value, such as the program's version.
-type Fact struct{ Name, Value string }
-
-// HealthFunc asks for the box's health on behalf of an agent.
-type HealthFunc func(ctx context.Context, agent access.Agent) (Health, error)
 
 // boxView is the page of the box, for IT.
 type boxView struct {
@@ -48,7 +30,9 @@ type terminalRow struct {
 	Words, Next   string
 }
 
-var checkPills = map[string]pill{"ok": {"Fine", "good"}, "warn": {"Look at it", "warm"}, "fail": {"Failed", "bad"}}
+var verdictPills = map[ops.Verdict]pill{
+	ops.OK: {"Fine", "good"}, ops.Warn: {"Look at it", "warm"}, ops.Fail: {"Failed", "bad"},
+}
 
 // GET /box
 func (s *server) box(c *call) error {
@@ -57,55 +41,49 @@ func (s *server) box(c *call) error {
 	if err != nil {
 		return err
 	}
-	var health Health
-	if s.Health != nil {
-		if health, err = s.Health(ctx, c.agent); err != nil {
-			return err
-		}
+	diagnosis, err := s.Ops.Doctor(ctx, c.agent)
+	if err != nil {
+		return err
 	}
-	v := boxView{Overall: overall(health.Checks), Checks: checkRows(health.Checks)}
+	status, err := s.Ops.Status(ctx, c.agent)
+	if err != nil {
+		return err
+	}
+	v := boxView{Overall: verdictPills[diagnosis.Verdict], Checks: checkRows(diagnosis.Lines), Facts: s.boxFacts(status)}
 	for _, t := range terminals {
 		v.Terminals = append(v.Terminals, terminalRow{
 			Name: t.Name, State: terminalPill(t), Model: t.Model, Serial: t.Serial, Words: t.Words, Next: t.Next,
 		})
 	}
-	for _, f := range health.Facts {
-		v.Facts = append(v.Facts, fact{Name: f.Name, Value: f.Value})
-	}
 	return render(c, boxPage, http.StatusOK, v)
 }
 
+// boxFacts are the numbers of the box that need no judgement.
+func (s *server) boxFacts(status ops.Status) []fact {
+	facts := []fact{
+		{Name: "Version", Value: status.Version},
+		{Name: "State", Value: string(status.State)},
+		{Name: "Running since", Value: s.moment(status.Started)},
+	}
+	if status.Demo {
+		facts = append(facts, fact{Name: "Kind", Value: "a sample clinic"})
+	}
+	return facts
+}
+
 // checkRows puts what needs somebody first.
-func checkRows(checks []Check) []checkRow {
-	weight := map[string]int{"fail": 0, "warn": 1}
-	sorted := slices.Clone(checks)
-	slices.SortStableFunc(sorted, func(a, b Check) int {
-		return cmp.Compare(weightOf(weight, a.State), weightOf(weight, b.State))
-	})
+func checkRows(lines []ops.Line) []checkRow {
+	sorted := slices.Clone(lines)
+	slices.SortStableFunc(sorted, func(a, b ops.Line) int { return cmp.Compare(urgency[b.Verdict], urgency[a.Verdict]) })
 	var rows []checkRow
-	for _, check := range sorted {
-		rows = append(rows, checkRow{Name: check.Name, State: checkPills[check.State], Value: check.Value, Next: check.Next})
+	for _, line := range sorted {
+		rows = append(rows, checkRow{Name: line.Name, State: verdictPills[line.Verdict], Value: line.Value, Next: line.Next})
 	}
 	return rows
 }
 
-func weightOf(weight map[string]int, state string) int {
-	if w, ok := weight[state]; ok {
-		return w
-	}
-	return 2
-}
-
-// overall is the worst state of all checks.
-func overall(checks []Check) pill {
-	worst := "ok"
-	for _, check := range checks {
-		if check.State == "fail" || check.State == "warn" && worst == "ok" {
-			worst = check.State
-		}
-	}
-	return checkPills[worst]
-}
+// urgency orders verdicts: the greater, the sooner somebody must look.
+var urgency = map[ops.Verdict]int{ops.OK: 0, ops.Warn: 1, ops.Fail: 2}
 
 func terminalPill(t till.TerminalStatus) pill {
 	switch {

@@ -2,6 +2,7 @@ package ui_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -24,6 +26,7 @@ import (
 	"coffer/internal/civil"
 	"coffer/internal/ident"
 	"coffer/internal/identity"
+	"coffer/internal/ops"
 	"coffer/internal/phi"
 	"coffer/internal/roster"
 	"coffer/internal/schedule"
@@ -74,17 +77,18 @@ type person struct {
 // clinic is a whole clinic in a test: real store under a real software TPM,
 // real till, simulated terminal, pages over TLS and HTTP/2.
 type clinic struct {
-	t       testing.TB
-	clock   *clock
-	vault   *vault.Vault
-	sim     *sim.Sim
-	till    *till.Till
-	ui      http.Handler
-	url     string
-	log     *logBook
-	people  map[string]person
-	clients []roster.Client
-	day     []schedule.Appointment
+	t         testing.TB
+	clock     *clock
+	vault     *vault.Vault
+	sim       *sim.Sim
+	till      *till.Till
+	terminals []*terminal.Terminal
+	ui        http.Handler
+	url       string
+	log       *logBook
+	people    map[string]person
+	clients   []roster.Client
+	day       []schedule.Appointment
 }
 
 // names of the clients of the test clinic, in the order of the day's list.
@@ -122,12 +126,16 @@ func (c *clinic) open(options sim.Options, zone *time.Location) {
 	clients, days := roster.New(c.vault), schedule.New(c.vault)
 	accounts, charges := books.New(c.vault), billing.New(c.vault)
 	bell := ui.NewBell()
+	c.terminals = []*terminal.Terminal{c.plugIn(options, log)}
 	c.till = till.New(till.Options{
-		Vault: c.vault, Agent: people.System("till"), Terminals: []*terminal.Terminal{c.plugIn(options, log)},
+		Vault: c.vault, Agent: people.System("till"), Terminals: c.terminals,
 		Clinic: clinicName, Bell: bell.Ring, Log: log, RetryMin: 20 * time.Millisecond, RetryMax: 100 * time.Millisecond,
 	})
 	c.t.Cleanup(func() {
 		bell.Close()
+		if err := c.sim.Cancel(); err != nil && !errors.Is(err, sim.ErrNothing) && !errors.Is(err, sim.ErrAway) {
+			c.t.Logf("the terminal goes on: %v", err)
+		}
 		if err := c.till.Close(context.Background()); err != nil {
 			c.t.Errorf("close the till: %v", err)
 		}
@@ -140,23 +148,18 @@ func (c *clinic) open(options sim.Options, zone *time.Location) {
 	handler, err := ui.New(ui.Options{
 		Clinic: clinicName, Names: []string{hostName, "127.0.0.1"}, Zone: zone, Now: c.clock.now,
 		Identity: people, Roster: clients, Schedule: days, Books: accounts, Billing: charges, Till: c.till,
-		Bell: bell, Log: log, Health: health,
+		Bell: bell, Log: log, Ops: c.box(accounts),
 	})
 	c.must(err)
 	c.ui = handler
 	c.serve(handler, log)
 }
 
-// health is what the page of the box shows in tests.
-func health(_ context.Context, agent access.Agent) (ui.Health, error) {
-	return ui.Health{
-		Checks: []ui.Check{
-			{Name: "Store", State: "ok", Value: "sealed, 1.2 MB"},
-			{Name: "Backup", State: "warn", Value: "9 days old", Next: "Plug the backup disk in."},
-			{Name: "Clock", State: "fail", Value: "off by 4 min", Next: "Check the time server."},
-		},
-		Facts: []ui.Fact{{Name: "Version", Value: "test"}},
-	}, nil
+// box tells the page of the box how this test's box is.
+func (c *clinic) box(accounts *books.Books) *ops.Ops {
+	o := ops.New(ops.Machine{Version: "test", State: c.t.TempDir(), Root: os.DirFS(c.t.TempDir()), Now: c.clock.now})
+	o.Opened(ops.Store{Vault: c.vault, Books: accounts, Terminals: c.terminals})
+	return o
 }
 
 // plugIn starts a simulated terminal and the driver that owns it.

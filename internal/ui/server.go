@@ -12,6 +12,7 @@ import (
 	"coffer/internal/billing"
 	"coffer/internal/books"
 	"coffer/internal/identity"
+	"coffer/internal/ops"
 	"coffer/internal/roster"
 	"coffer/internal/schedule"
 	"coffer/internal/till"
@@ -19,7 +20,7 @@ import (
 )
 
 // Options are the parts that the pages show and the facts that they need.
-// Identity, Roster, Schedule, Books, Billing and Till must be there.
+// All parts but Bell and Log must be there.
 type Options struct {
 	Clinic string         // the clinic's name, for heads of pages and receipts
 	Names  []string       // DNS names and addresses under which the box answers, lower case, no port
@@ -32,8 +33,8 @@ type Options struct {
 	Books    *books.Books
 	Billing  *billing.Billing
 	Till     *till.Till
-	Health   HealthFunc // nil: the page of the box shows the terminals alone
-	Bell     *Bell      // nil: pages ask every few seconds only
+	Ops      *ops.Ops
+	Bell     *Bell // nil: pages ask every few seconds only
 	Log      *slog.Logger
 }
 

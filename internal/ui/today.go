@@ -32,6 +32,7 @@ type todayRow struct {
 	Therapist         string
 	State             pill
 	Due               string
+	Owes              bool
 	MayPay, MayArrive bool
 	Focus             bool // where the keys begin
 }
@@ -45,6 +46,7 @@ func (s *server) today(c *call) error {
 	if v.Terminals, err = s.Till.Terminals(c.Request().Context(), c.agent); err != nil {
 		return err
 	}
+	focusRow(v.Rows) // not when the list is read again: the focus stays where it is
 	return render(c, todayPage, http.StatusOK, v)
 }
 
@@ -80,7 +82,6 @@ func (s *server) todayOf(c *call) (todayView, error) {
 		v.Rows = append(v.Rows, s.todayRow(c.agent, line, due[line.Client]))
 	}
 	v.Self, v.Empty = selfPath(chosen, v.DueOnly), emptyDay(len(lines))
-	focusRow(v.Rows)
 	return v, nil
 }
 
@@ -88,7 +89,7 @@ func (s *server) todayRow(agent access.Agent, line schedule.Line, due money.Amou
 	return todayRow{
 		ID: line.ID.String(), Client: line.Client.String(), Time: s.clock(line.Start),
 		Name: line.ClientName.Reveal(), Account: string(line.Account), Therapist: line.TherapistName,
-		State: appointmentPills[line.State], Due: balance(due), MayPay: agent.May(access.PaymentTake),
+		State: appointmentPills[line.State], Due: balance(due), Owes: due > 0, MayPay: agent.May(access.PaymentTake),
 		MayArrive: line.State == schedule.Booked && agent.May(access.AppointmentCheckIn),
 	}
 }
@@ -129,16 +130,22 @@ func emptyDay(lines int) string {
 	return "There are no appointments today. They appear here as soon as they are booked."
 }
 
-// focusRow marks the row where the keys begin: the first that is not over.
+// focusRow marks the row where the keys begin: the first with something due,
+// or else the first that is not over.
 func focusRow(rows []todayRow) {
-	for i := range rows {
-		if word := rows[i].State.Word; word == "Arrived" || word == "Booked" {
-			rows[i].Focus = true
-			return
+	start := 0
+	for i := len(rows) - 1; i >= 0; i-- {
+		if rows[i].MayArrive {
+			start = i
+		}
+	}
+	for i := len(rows) - 1; i >= 0; i-- {
+		if rows[i].Owes {
+			start = i
 		}
 	}
 	if len(rows) > 0 {
-		rows[0].Focus = true
+		rows[start].Focus = true
 	}
 }
 
