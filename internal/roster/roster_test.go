@@ -39,7 +39,11 @@ type world struct {
 	now   *time.Time
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return openWorld(t, false) }
+
+// openWorld opens the roster, with commits left to the system's cache if
+// noSync is set.
+func openWorld(t testing.TB, noSync bool) *world {
 	t.Helper()
 	zone, err := time.LoadLocation("America/New_York")
 	if err != nil {
@@ -48,7 +52,7 @@ func newWorld(t testing.TB) *world {
 	now := time.Date(2026, 3, 31, 9, 0, 0, 0, zone)
 	w := &world{t: t, desk: accesstest.Agent(access.FrontDesk), now: &now}
 	w.vault = vaulttest.OpenWith(t, vault.Options{
-		Tables: roster.Tables(), Relation: related, Now: func() time.Time { return now },
+		Tables: roster.Tables(), Relation: related, Now: func() time.Time { return now }, NoSync: noSync,
 	})
 	w.Roster = roster.New(w.vault)
 	return w
