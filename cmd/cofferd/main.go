@@ -44,7 +44,15 @@ func sentence(err error) string {
 	return err.Error()
 }
 
+// configError is a boot file that must be corrected first: the unit does not
+// start the daemon again for it.
+type configError struct{ error }
+
 func exitCode(err error) int {
+	var wrong configError
+	if errors.As(err, &wrong) {
+		return 2
+	}
 	var f *fault.Error
 	if errors.As(err, &f) {
 		return f.Kind().ExitCode()
@@ -74,7 +82,7 @@ func withConfig(cmd *cobra.Command, do func(context.Context, Config) error) *cob
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		config, err := readConfig(*path)
 		if err != nil {
-			return err
+			return configError{err}
 		}
 		return do(cmd.Context(), config)
 	}

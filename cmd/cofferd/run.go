@@ -154,7 +154,7 @@ func (d *daemon) serveClinic(ctx context.Context, l net.Listener, box *clinic) e
 	handler, err := ui.New(ui.Options{
 		Clinic: d.config.Clinic, Names: d.config.Names, Zone: d.config.zone(), Now: d.now,
 		Identity: box.identity, Roster: box.roster, Schedule: box.schedule, Books: box.books,
-		Billing: box.billing, Till: box.till, Health: d.health, Bell: d.bell, Log: d.log,
+		Billing: box.billing, Till: box.till, Ops: d.ops, Bell: d.bell, Log: d.log,
 	})
 	if err != nil {
 		l.Close()
@@ -247,24 +247,4 @@ func (d *daemon) certificates(ctx context.Context, v *vault.Vault) (func() tls.C
 		}
 		return certificate
 	}, nil
-}
-
-// health answers the page of the box.
-func (d *daemon) health(ctx context.Context, agent access.Agent) (ui.Health, error) {
-	diagnosis, err := d.ops.Doctor(ctx, agent)
-	if err != nil {
-		return ui.Health{}, err
-	}
-	status, err := d.ops.Status(ctx, agent)
-	if err != nil {
-		return ui.Health{}, err
-	}
-	h := ui.Health{Facts: []ui.Fact{
-		{Name: "Version", Value: status.Version},
-		{Name: "Started", Value: status.Started.Format(time.DateTime)},
-	}}
-	for _, line := range diagnosis.Lines {
-		h.Checks = append(h.Checks, ui.Check{Name: line.Name, State: string(line.Verdict), Value: line.Value, Next: line.Next})
-	}
-	return h, nil
 }

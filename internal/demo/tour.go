@@ -108,7 +108,10 @@ func (t *tour) signIn(context.Context) (string, error) {
 
 // begin starts a card payment of the next client on the list and returns its
 // address.
-func (t *tour) begin() (string, error) {
+func (t *tour) begin(ctx context.Context) (string, error) {
+	if err := t.ready(ctx); err != nil {
+		return "", err
+	}
 	client := t.clients[t.next%len(t.clients)]
 	t.next++
 	form, err := t.desk.open(client + "/pay")
@@ -128,6 +131,28 @@ func (t *tour) begin() (string, error) {
 		return "", errors.New("the payment did not begin: " + first(page, `role="alert"[^>]*><p>([^<]*)`))
 	}
 	return "/payments/" + id, nil
+}
+
+// ready waits until the day list has no complaint about the terminal: after a
+// restart it is asked first what became of the last payment.
+func (t *tour) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		page, err := t.desk.open("/today")
+		if err != nil {
+			return err
+		}
+		complaint := first(page, `<strong>`+terminalName+`</strong><p>([^<]*)`)
+		if complaint == "" {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.New("the terminal does not become ready: " + complaint)
+		case <-time.After(40 * time.Millisecond):
+		}
+	}
 }
 
 // until reads the payment's page until its stage is one of those named, and
@@ -155,7 +180,7 @@ func (t *tour) until(ctx context.Context, payment string, stages ...string) (str
 }
 
 func (t *tour) sell(ctx context.Context, want string) (string, error) {
-	payment, err := t.begin()
+	payment, err := t.begin(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -274,7 +299,7 @@ func (t *tour) killedAfterCharge(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	payment, err := t.begin()
+	payment, err := t.begin(ctx)
 	if err != nil {
 		return "", err
 	}
