@@ -270,3 +270,28 @@ func directories(t *testing.T, root string) {
 		}
 	}
 }
+
+// TestUnitRunsTheDaemon runs the daemon as ExecStart does, with a boot file
+// that is wrong: it must end with the status for which the unit does not start
+// it again.
+func TestUnitRunsTheDaemon(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "cofferd")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "coffer/cmd/cofferd")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v %s", err, out)
+	}
+	unit := read(t, "cofferd.service")
+	line := regexp.MustCompile(`(?m)^ExecStart=/usr/bin/cofferd (.*)$`).FindStringSubmatch(unit)
+	prevent := regexp.MustCompile(`(?m)^RestartPreventExitStatus=(\d+)$`).FindStringSubmatch(unit)
+	if line == nil || prevent == nil {
+		t.Fatal("cofferd.service lacks ExecStart or RestartPreventExitStatus")
+	}
+	bad := filepath.Join(t.TempDir(), "cofferd.toml")
+	write(t, bad, "clinik = \"misspelt\"\n", 0o600)
+	args := strings.Fields(strings.Replace(line[1], "/etc/coffer/cofferd.toml", bad, 1))
+	daemon := exec.CommandContext(t.Context(), binary, args...)
+	out, err := daemon.CombinedOutput()
+	if err == nil || strconv.Itoa(daemon.ProcessState.ExitCode()) != prevent[1] || !strings.Contains(string(out), "clinik") {
+		t.Errorf("exit %d, want %s: %s", daemon.ProcessState.ExitCode(), prevent[1], out)
+	}
+}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"coffer/firmware-config"
 	"coffer/internal/access"
 	"coffer/internal/access/accesstest"
 	"coffer/internal/books"
@@ -24,6 +25,7 @@ import (
 	"coffer/internal/ops"
 	"coffer/internal/seal"
 	"coffer/internal/seal/sealtest"
+	"coffer/internal/terminal"
 	"coffer/internal/vault"
 )
 
@@ -175,8 +177,12 @@ func (b *boxes) open(ts *testscript.TestScript, o *ops.Ops, k *seal.Key, dir str
 	ts.Defer(func() { v.Close() }) // a damaged store may refuse its last commit
 	store := books.New(v)
 	ts.Check(store.Setup(context.Background(), accesstest.System("setup")))
+	profile, err := firmwareconfig.Profile("sim-pax")
+	ts.Check(err)
+	away := terminal.Start(terminal.Config{Name: "desk-1", Profile: profile, Address: "serial:" + dir + "/none"})
+	ts.Defer(func() { ts.Check(away.Close()) })
 	o.Opened(ops.Store{
-		Vault: v, Books: store, Seal: k.Status(),
+		Vault: v, Books: store, Seal: k.Status(), Terminals: []*terminal.Terminal{away},
 		Certificate: func() time.Time { return time.Now().AddDate(0, 0, 60) },
 	})
 }

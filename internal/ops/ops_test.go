@@ -12,6 +12,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"coffer/firmware-config"
 	"coffer/internal/access"
 	"coffer/internal/access/accesstest"
 	"coffer/internal/books"
@@ -20,6 +21,8 @@ import (
 	"coffer/internal/ops"
 	"coffer/internal/seal"
 	"coffer/internal/seal/sealtest"
+	"coffer/internal/terminal"
+	"coffer/internal/terminal/sim"
 	"coffer/internal/vault"
 	"coffer/internal/vault/vaulttest"
 )
@@ -351,5 +354,58 @@ func TestStatusSurvivesJSON(t *testing.T) {
 	again, err := json.Marshal(got)
 	if err != nil || string(again) != string(text) {
 		t.Fatalf("%s\n%s %v", text, again, err)
+	}
+}
+
+// terminals starts one terminal that answers, one whose line does not exist,
+// and waits until the first is attached.
+func terminals(t *testing.T) []*terminal.Terminal {
+	t.Helper()
+	profile, err := firmwareconfig.Profile("sim-pax")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sim.New(sim.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := terminal.Start(terminal.Config{Name: "desk-1", Profile: profile, Dial: s.Dial})
+	away := terminal.Start(terminal.Config{Name: "desk-2", Profile: profile, Address: "serial:" + filepath.Join(t.TempDir(), "none")})
+	t.Cleanup(func() {
+		if err := errors.Join(there.Close(), away.Close(), s.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	late := time.After(10 * time.Second)
+	for !there.Status().Attached {
+		select {
+		case <-there.Changed():
+		case <-late:
+			t.Fatal("the terminal does not attach")
+		}
+	}
+	return []*terminal.Terminal{there, away}
+}
+
+func TestTerminalsAnswerOrNot(t *testing.T) {
+	b := newBox(t)
+	v := b.open(t)
+	b.Opened(ops.Store{Vault: v, Books: books.New(v), Seal: b.seal, Terminals: terminals(t)})
+	s, err := b.Status(t.Context(), b.it)
+	if err != nil || len(s.Terminals) != 2 {
+		t.Fatalf("%+v %v", s, err)
+	}
+	there, away := s.Terminals[0], s.Terminals[1]
+	if !there.Attached || there.Reason != nil || there.Model != "A35" || there.Serial == "" || !there.Simulated {
+		t.Errorf("%+v", there)
+	}
+	if away.Attached || away.Reason == nil || away.Reason.Words == "" {
+		t.Errorf("%+v", away)
+	}
+	if l := b.line(t, "terminal desk-1"); l.Verdict != ops.OK || !strings.HasPrefix(l.Value, "answers, A35") {
+		t.Errorf("%+v", l)
+	}
+	if l := b.line(t, "terminal desk-2"); l.Verdict != ops.Warn || !strings.HasPrefix(l.Value, "does not answer, ") {
+		t.Errorf("%+v", l)
 	}
 }
