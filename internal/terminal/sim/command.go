@@ -93,11 +93,27 @@ func (l *link) exchange(req pax.Request, payload []byte) {
 // swappedSerial is the serial number of the device that the fault swap brings.
 const swappedSerial = "99887766"
 
+// Times of faults that name none, in proportion to the terminal's own timers,
+// so that they are long or short for the driver too.
+
 // mergeWait is how long an ACK is held for the fault merge.
-const mergeWait = time.Second
+func (o Options) mergeWait() time.Duration { return o.AckTimeout / 7 }
 
 // lateAck is how late an ACK is by the fault late-ack.
-const lateAck = 2 * time.Second
+func (o Options) lateAck() time.Duration { return o.AckTimeout * 2 / 7 }
+
+// gap is longer than a driver's timer between two bytes.
+func (o Options) gap() time.Duration { return 3 * o.GapTimeout }
+
+// splitPause is between the pieces of a split reply: shorter than a driver's
+// timer between two bytes.
+func (o Options) splitPause() time.Duration { return o.GapTimeout / 25 }
+
+// rebootWait lets the reply to A26 be acknowledged before the terminal goes.
+func (o Options) rebootWait() time.Duration { return o.AckTimeout / 14 }
+
+// eotGrace is how long a driver waits for a missing EOT before it may go on.
+func (o Options) eotGrace() time.Duration { return o.AckTimeout / 10 }
 
 // confirm acknowledges a command, as its faults have it.
 func (l *link) confirm(payload []byte, flaws []*Fault) {
@@ -110,10 +126,10 @@ func (l *link) confirm(payload []byte, flaws []*Fault) {
 	switch {
 	case find(flaws, NoAck) != nil, find(flaws, NoAckBusy) != nil:
 	case find(flaws, LateAck) != nil:
-		l.s.after(orElse(time.Duration(find(flaws, LateAck).Delay), lateAck), ack)
+		l.s.after(orElse(time.Duration(find(flaws, LateAck).Delay), l.s.o.lateAck()), ack)
 	case find(flaws, Merge) != nil:
 		l.held = true
-		l.s.after(mergeWait, func() {
+		l.s.after(l.s.o.mergeWait(), func() {
 			if l.held {
 				l.held = false
 				ack()
@@ -140,7 +156,7 @@ func (s *Sim) carryOut(l *link, req pax.Request, payload []byte, flaws []*Fault)
 	case pax.Reset, "A26", "A12", "A10", "A04":
 		s.reply(l, s.named(t, req.Command, codeOK, "OK"))
 		if req.Command == "A26" {
-			s.after(rebootWait, func() { s.powerCycle(0) })
+			s.after(s.o.rebootWait(), func() { s.powerCycle(0) })
 		}
 	case pax.Credit:
 		s.credit(t, req)

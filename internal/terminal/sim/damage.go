@@ -10,9 +10,6 @@ import (
 // noise is what a bad line adds: each control byte, and two that are none.
 var noise = []byte{frame.STX, frame.ETX, frame.ACK, 0x10, frame.NAK, 0xff}
 
-// gapDefault is longer than any driver's timer between two bytes.
-const gapDefault = 1500 * time.Millisecond
-
 // damage returns the writes that put a parcel on the wire, with the faults of
 // its bytes.
 func (l *link) damage(p *parcel) []piece {
@@ -47,27 +44,23 @@ func (l *link) damage(p *parcel) []piece {
 	case take(p.flaws, Gap):
 		f := find(p.flaws, Gap)
 		k := s.position(b, f.At)
-		return []piece{{data: b[:k]}, {pause: orElse(time.Duration(f.Delay), gapDefault), data: b[k:]}}
+		return []piece{{data: b[:k]}, {pause: orElse(time.Duration(f.Delay), s.o.gap()), data: b[k:]}}
 	case take(p.flaws, Split):
 		return s.pieces(b, find(p.flaws, Split).At)
 	}
 	return []piece{{data: b}}
 }
 
-// splitPause is between the pieces of a split reply: shorter than a driver's
-// timer between two bytes.
-const splitPause = 20 * time.Millisecond
-
 // pieces cuts b in two at byte at, or in several at random.
 func (s *Sim) pieces(b []byte, at int) []piece {
 	if at > 0 {
 		k := s.position(b, at)
-		return []piece{{data: b[:k]}, {pause: splitPause, data: b[k:]}}
+		return []piece{{data: b[:k]}, {pause: s.o.splitPause(), data: b[k:]}}
 	}
 	var out []piece
 	for len(b) > 0 {
 		n := min(1+s.chaos.IntN(max(len(b)/3, 1)), len(b))
-		out = append(out, piece{pause: splitPause, data: b[:n]})
+		out = append(out, piece{pause: s.o.splitPause(), data: b[:n]})
 		b = b[n:]
 	}
 	return out

@@ -191,8 +191,11 @@ func (s *Sim) truth(t *tx, v verdict) Truth {
 		TerminalRef: fmt.Sprint(n), Batch: s.book.batch(),
 		Brand: t.card.Brand, LastFour: t.card.LastFour, EntryMode: t.entry, Override: t.override,
 	}
-	if v.host != "" {
+	switch {
+	case v.moves():
 		o.HostRef = fmt.Sprintf("2%010d", n)
+	case v.host != "":
+		o.HostRef = fmt.Sprintf("9%010d", s.codes.IntN(1_000_000_000))
 	}
 	if v.moves() {
 		o.AuthCode = fmt.Sprintf("%06d", s.codes.IntN(1_000_000))

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
-	"time"
 
 	"coffer/internal/terminal/pax"
 )
@@ -171,6 +170,3 @@ func (s *Sim) breakDown(err error) {
 	s.book.abandon()
 	s.powerOff()
 }
-
-// rebootWait lets the reply to A26 be acknowledged before the terminal goes.
-const rebootWait = 500 * time.Millisecond

@@ -106,13 +106,25 @@ func (s *Sim) listener(l *link) *link {
 func (s *Sim) frames(r pax.Response, flaws []*Fault) [][]byte {
 	payloads := [][]byte{r.Append(nil)}
 	if find(flaws, MultiPacket) != nil {
-		payloads = r.Packets(len(payloads[0])*2/3 + 1)
+		payloads = packets(r)
 	}
 	var frames [][]byte
 	for _, p := range payloads {
 		frames = append(frames, framed(p))
 	}
 	return frames
+}
+
+// packets cuts a response after the group of references: the first packet has
+// status 1, the second repeats the header and goes on with the next group.
+func packets(r pax.Response) [][]byte {
+	at, ok := placesOf(r.Command)
+	if cut := at.trace + 1; ok && len(r.Groups) > cut {
+		first, second := r, r
+		first.Status, first.Groups, second.Groups = pax.StatusMore, r.Groups[:cut], r.Groups[cut:]
+		return [][]byte{first.Append(nil), second.Append(nil)}
+	}
+	return r.Packets(len(r.Append(nil))*2/3 + 1)
 }
 
 // framed puts a payload in a frame, also one that is too long for a frame.

@@ -368,3 +368,19 @@ func TestCheckByteTraps(t *testing.T) {
 		}
 	})
 }
+
+// TestHostReferences: what was declined never shares a host reference with
+// what was charged.
+func TestHostReferences(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := drive(t, quick(t, Options{Rules: DefaultRules()}))
+		seen := make(map[string]bool)
+		for i, cents := range []int{100, 141, 100, 151, 161} {
+			ref := d.exchange(sale(strconv.Itoa(i), cents)).item(0, 3)
+			if ref == "" || seen[ref] {
+				t.Errorf("sale %d has host reference %q", i, ref)
+			}
+			seen[ref] = true
+		}
+	})
+}

@@ -85,9 +85,6 @@ func (w *watch) noise(l *link, c byte) {
 	}
 }
 
-// eotGrace is how long a driver waits for a missing EOT before it may go on.
-const eotGrace = 3 * time.Second
-
 // command judges a whole message before it is carried out.
 func (w *watch) command(l *link, req pax.Request, payload []byte) {
 	w.last = req.Command
@@ -99,7 +96,7 @@ func (w *watch) command(l *link, req pax.Request, payload []byte) {
 		w.report(BusyCommand, "a command came while another one is running")
 	case l.cur != nil && !l.cur.wait && !same && !l.garbled:
 		w.report(AckMissing, "a command came although the last reply was not acknowledged")
-	case !l.noEOT.IsZero() && time.Since(l.noEOT) < eotGrace:
+	case !l.noEOT.IsZero() && time.Since(l.noEOT) < s.o.eotGrace():
 		w.report(EarlyWrite, "a command came before EOT, and before the wait for it was over")
 	}
 	if forbidden(req.Command) {

@@ -111,7 +111,7 @@ func TestStrict(t *testing.T) {
 			d.expect(0x06, time.Second)
 			d.frame(time.Second)
 			d.write([]byte{0x06})
-			d.silent(time.Second)
+			d.silent(time.Second / 2)
 			d.exchange(raw("A00|1.35"))
 		}},
 	}
