@@ -1,5 +1,0 @@
-package vault_test
-
-import "runtime"
-
-func goexit() { runtime.Goexit() }
