@@ -84,6 +84,8 @@ func TestSaleSerial(t *testing.T) {
 		{"EOT without an answer", "ACK EOT", "acked show:present end:in_doubt/ended"},
 		{"status reports", "ACK progress progress ok EOT",
 			"acked show:present ACK show:processing ACK show:processing persist:approved/approved=15000+ACK show:result end:approved/approved=15000"},
+		{"a status report that asks for the card", "ACK screen progress ok EOT",
+			"acked show:present ACK show:present ACK show:processing persist:approved/approved=15000+ACK show:result end:approved/approved=15000"},
 		{"a status report restarts the wait", "ACK +170000 progress +60000 ok EOT",
 			"acked show:present ACK show:processing persist:approved/approved=15000+ACK show:result end:approved/approved=15000"},
 		{"reports for ever end at the hard limit", "ACK +170000 progress +70000 progress +15000",

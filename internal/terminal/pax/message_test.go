@@ -482,3 +482,14 @@ func TestOlderRef(t *testing.T) {
 		}
 	}
 }
+
+func TestBrands(t *testing.T) {
+	for code, want := range map[string]string{
+		"01": "Visa", "02": "Mastercard", "03": "American Express", "04": "Discover", "05": "Diners Club", "07": "JCB",
+		"1": "Visa", "99": "Card", "x": "Card", "": "",
+	} {
+		if got := brand(code); got != want {
+			t.Errorf("card type %q is %q, want %q", code, got, want)
+		}
+	}
+}

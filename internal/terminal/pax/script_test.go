@@ -269,6 +269,7 @@ func vocabulary(t *testing.T) map[string][]byte {
 		"aborted":    framed(t, MoneyReply{Code: CodeAborted, Text: "ABORTED"}.Response("1.40")),
 		"t03":        framed(t, Response{Status: '0', Command: "T03", Version: "1.43", Code: CodeOK, Text: "OK"}),
 		"progress":   framed(t, Response{Status: '0', Command: Progress, Version: "1.43", Code: CodeOK, Text: "PROCESSING"}),
+		"screen":     framed(t, Response{Status: '0', Command: Progress, Version: "1.43", Code: CodeOK, Text: "Please tap or insert card"}),
 		"a01":        framed(t, Device{Serial: "53236566", Model: "A35"}.Response("1.43")),
 		"found":      r03(nil),
 		"foundpart":  r03(func(f *FindReply) { f.Approved = 9000; f.Host.Code = "10" }),
