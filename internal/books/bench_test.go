@@ -2,6 +2,7 @@ package books
 
 import (
 	"context"
+	"runtime"
 	"testing"
 
 	"coffer/internal/access"
@@ -30,6 +31,21 @@ func BenchmarkPostDurable(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// Thirty-two people at once, each entry durable when it returns: commits are
+// shared.
+func BenchmarkPostDurable32(b *testing.B) {
+	c := benchClinic(b, false)
+	b.SetParallelism(32 / runtime.GOMAXPROCS(0))
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if err := c.do(func(tx *vault.Tx) error { _, err := Post(tx, charge("P-000001", 100)); return err }); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
 }
 
 // The work of posting alone: many entries a commit, no sync.

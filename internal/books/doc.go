@@ -26,8 +26,9 @@
 //
 // Bucket accounts: the chart. Bucket entries: the journal. Bucket items: open
 // items, and bucket totals: totals by period; both of these follow from the
-// journal, and Check proves it. Clients appear as account numbers (P-nnnnnn)
-// and in no other way: there is no path from here to a name.
+// journal, and Check proves it. The indexes live in memory, about 300 bytes a
+// posting. Clients appear as account numbers (P-nnnnnn) and in no other way:
+// there is no path from here to a name.
 //
 // # How it is used
 //
