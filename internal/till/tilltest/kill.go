@@ -78,9 +78,9 @@ func killWorld(ctx context.Context, dir string, p plan, serve func(*sim.Sim) (st
 	}
 	o := orders{
 		store: filepath.Join(dir, "store"), device: device, header: header, line: line, serial: Serial,
-		log: filepath.Join(dir, "log"), seed: p.seed, first: 1, sales: 2, nth: 1,
+		log: filepath.Join(dir, "log"), seed: p.seed, first: 1, sales: 3, nth: 1,
 	}
-	clients, err := furnish(ctx, o, key, 2*p.runs+4)
+	clients, err := furnish(ctx, o, key, o.sales*(p.runs+2))
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,10 @@ func (p plan) lives(ctx context.Context, o orders, s *sim.Sim) error {
 	rng := rand.New(rand.NewPCG(p.seed, 0))
 	for n := range p.runs {
 		death := deaths[(n+rng.IntN(2))%len(deaths)]
-		o.event, o.nth = death.event, 1+rng.IntN(2)
+		o.event, o.nth = death.event, 1
+		if len(death.faults) == 0 && rng.IntN(4) == 0 {
+			o.nth = 2 // in the sale after
+		}
 		for _, kind := range death.faults {
 			if err := s.Inject(sim.Fault{Kind: kind}); err != nil {
 				return err
