@@ -1,0 +1,283 @@
+package till
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"coffer/internal/access"
+	"coffer/internal/access/accesstest"
+	"coffer/internal/books"
+	"coffer/internal/ident"
+	"coffer/internal/ledger"
+	"coffer/internal/phi"
+	"coffer/internal/roster"
+	"coffer/internal/terminal"
+	"coffer/internal/terminal/protocol"
+	"coffer/internal/vault"
+	"coffer/internal/vault/vaulttest"
+)
+
+// bench is a till without its lane: what terminals say is put in by hand.
+type bench struct {
+	*Till
+	t     *testing.T
+	lane  *lane
+	rang  []string
+	agent access.Agent
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	v := vaulttest.Open(t, nil, slices.Concat(books.Tables(), roster.Tables(), Tables())...)
+	b := &bench{t: t, agent: accesstest.System("till")}
+	m := terminal.Start(terminal.Config{
+		ID: ident.New[ident.Terminal](time.Now()), Address: "tcp:127.0.0.1:1",
+		Profile: protocol.Profile{Protocol: "pax", Timers: protocol.Timers{RetryMin: 1000, RetryMax: 1000}},
+	})
+	b.Till = New(Options{Vault: v, Agent: b.agent, Terminals: []*terminal.Terminal{m}, Bell: func(s string) { b.rang = append(b.rang, s) }})
+	b.lane = b.order[0]
+	t.Cleanup(func() {
+		if err := b.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := books.New(v).Setup(t.Context(), b.agent); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// sale records a sale of 90.00 for a new client who owes it.
+func (b *bench) sale() (a attempt) {
+	b.t.Helper()
+	req := access.Request{Agent: b.agent, Action: access.ClientWrite, Entity: access.None, Purpose: access.Operations}
+	if err := b.vault.Update(b.t.Context(), req, func(tx *vault.Tx) error {
+		c, err := roster.Create(tx, roster.Details{Name: phi.NewText("Avery Example")})
+		if err != nil {
+			return err
+		}
+		if _, err := books.Post(tx, ledger.Draft{Event: ledger.EventChargeSession, Postings: []ledger.Posting{
+			{Account: books.Receivables, Sub: ledger.Sub(c.Account), Amount: 9000},
+			{Account: books.Individual, Amount: -9000},
+		}}); err != nil {
+			return err
+		}
+		made, err := b.create(tx, intent{
+			command: ident.New[ident.Command](tx.Now()), kind: KindSale, tender: TenderCard,
+			client: c.ID, amount: 9000, terminal: b.lane.id,
+		}, b.lane)
+		a = made.attempt
+		return err
+	}); err != nil {
+		b.t.Fatal(err)
+	}
+	return a
+}
+
+// approval is what a terminal says of an approved attempt.
+func approval(a attempt) protocol.Outcome {
+	return protocol.Outcome{Result: protocol.Approved, Kind: protocol.Kind(a.Kind), Ref: a.Ref, Requested: a.Amount, Approved: a.Amount, HostRef: "1234567890123", AuthCode: "A1"}
+}
+
+// now returns the attempt as the journal has it, and what Check finds.
+func (b *bench) now(a attempt) (now attempt, found []Finding) {
+	b.t.Helper()
+	if err := b.vault.View(b.t.Context(), b.request(access.PaymentRead, a.ID), func(tx *vault.Tx) error {
+		row, err := rowOf(tx, a.ID)
+		if err != nil {
+			return err
+		}
+		now = row.Shared
+		found, err = Check(tx)
+		return err
+	}); err != nil {
+		b.t.Fatal(err)
+	}
+	return now, found
+}
+
+func (b *bench) ok(a attempt, s State, r Result) attempt {
+	b.t.Helper()
+	now, found := b.now(a)
+	if now.State != s || now.Result != r || len(found) != 0 {
+		b.t.Errorf("got %s %s, %v; want %s %s", now.State, now.Result, found, s, r)
+	}
+	return now
+}
+
+func (b *bench) apply(a attempt, o protocol.Outcome) {
+	b.t.Helper()
+	if _, err := b.Till.apply(a.ID, o); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func TestOutcomesAreAppliedOnce(t *testing.T) {
+	b := newBench(t)
+	a := b.sale()
+	for range 3 {
+		b.apply(a, approval(a))
+	}
+	now := b.ok(a, Resulted, Approved)
+	if now.HostRef != "1234567890123" {
+		t.Errorf("the processor's reference is %q", now.HostRef)
+	}
+	other := approval(a)
+	other.Result, other.Approved = protocol.Declined, 0
+	b.apply(a, other) // what is known is not made unknown
+	b.ok(a, Resulted, Approved)
+}
+
+func TestStrayResolvesWhatIsInDoubt(t *testing.T) {
+	b := newBench(t)
+	a := b.sale()
+	b.apply(a, protocol.Outcome{Result: protocol.InDoubt, Reason: protocol.ReasonUnplugged})
+	b.ok(a, InDoubt, ResultNone)
+	wrong := approval(a)
+	wrong.Ref = "999999999999"
+	if err := b.stray(wrong); err != nil {
+		t.Fatal(err)
+	}
+	b.ok(a, InDoubt, ResultNone)
+	if err := b.stray(approval(a)); err != nil {
+		t.Fatal(err)
+	}
+	b.ok(a, Resulted, Approved)
+	if err := b.stray(approval(a)); err != nil {
+		t.Fatal(err)
+	}
+	b.ok(a, Resulted, Approved)
+	if !slices.Contains(b.rang, topic(a.ID)) {
+		t.Error("the bell did not ring")
+	}
+}
+
+// The terminal proved that nothing was charged, the pending entry is gone, and
+// then the approval comes after all: the money comes into the books.
+func TestLateApprovalIsNotLost(t *testing.T) {
+	for name, o := range map[string]protocol.Outcome{
+		"not charged": {Result: protocol.NotCharged, Evidence: protocol.EvidenceOlder},
+		"cancelled":   {Result: protocol.Cancelled, Reason: protocol.ReasonAborted},
+		"declined":    {Result: protocol.Declined},
+		"not sent":    {Result: protocol.NotSent, Reason: protocol.ReasonBusy},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			a := b.sale()
+			b.apply(a, o)
+			if _, err := b.close(a.ID); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if err := b.stray(approval(a)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			now, found := b.now(a)
+			if !now.Result.moved() || now.Approved != 9000 || now.Receipt != 1 || len(found) != 0 {
+				t.Errorf("got %+v, %v", now, found)
+			}
+		})
+	}
+}
+
+func TestDuplicateThatIsThisVeryAttempt(t *testing.T) {
+	b := newBench(t)
+	a := b.sale()
+	o := approval(a)
+	o.Result = protocol.Duplicate
+	b.apply(a, o)
+	b.ok(a, Resulted, Approved)
+}
+
+func TestDuplicateThatIsAnUnknownAttempt(t *testing.T) {
+	b := newBench(t)
+	first, second := b.sale(), b.sale()
+	b.apply(first, protocol.Outcome{Result: protocol.InDoubt, Reason: protocol.ReasonNoAnswer})
+	o := approval(first)
+	o.Result = protocol.Duplicate
+	b.apply(second, o)
+	b.ok(first, Resulted, Approved)
+	b.ok(second, Resulted, Duplicate) // of another client: a person says
+}
+
+func TestEmptyTerminalAfterABatchProvesNothing(t *testing.T) {
+	b := newBench(t)
+	empty := protocol.Outcome{Result: protocol.NotCharged, Evidence: protocol.EvidenceEmpty}
+	early := b.sale()
+	b.apply(early, empty)
+	b.ok(early, NotCharged, ProvenNever)
+	b.apply(b.sale(), protocol.Outcome{Result: protocol.Declined})
+	paid := b.sale()
+	b.apply(paid, approval(paid))
+	late := b.sale()
+	b.apply(late, empty)
+	b.ok(late, Manual, ResultNone)
+}
+
+// Check must find what it is there for.
+func TestCheckFinds(t *testing.T) {
+	for name, spoil := range map[string]func(*attempt){
+		"approved, not posted":  func(a *attempt) { a.State, a.Result, a.Approved = Closed, Approved, 9000 },
+		"declined, but pending": func(a *attempt) { a.State, a.Result = Closed, Declined },
+		"unknown, but released": func(a *attempt) { a.Pending = ident.ID[ident.Entry]{} },
+		"unknown, but posted":   func(a *attempt) { a.Entry = a.Pending },
+	} {
+		b := newBench(t)
+		a := b.sale()
+		b.spoil(a, spoil)
+		if _, found := b.now(a); len(found) != 1 || found[0].Attempt != a.ID {
+			t.Errorf("%s: found %v", name, found)
+		}
+	}
+	for name, spoil := range map[string]func(*attempt){
+		"another amount":     func(a *attempt) { a.Approved-- },
+		"another receipt":    func(a *attempt) { a.Receipt++ },
+		"unknown after all":  func(a *attempt) { a.State = InDoubt },
+		"too much returned":  func(a *attempt) { a.Returned = a.Approved + 1 },
+		"declined after all": func(a *attempt) { a.Result = Declined },
+	} {
+		b := newBench(t)
+		a := b.sale()
+		b.apply(a, approval(a))
+		b.spoil(a, spoil)
+		if _, found := b.now(a); len(found) != 1 || found[0].Attempt != a.ID {
+			t.Errorf("%s: found %v", name, found)
+		}
+	}
+}
+
+func (b *bench) spoil(a attempt, f func(*attempt)) {
+	b.t.Helper()
+	if err := b.vault.Update(b.t.Context(), b.request(access.PaymentStep, a.ID), func(tx *vault.Tx) error {
+		row, err := rowOf(tx, a.ID)
+		if err != nil {
+			return err
+		}
+		f(&row.Shared)
+		return attempts.Replace(tx, row)
+	}); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// The references' counter and its epoch end, and do not turn over.
+func TestReferencesEnd(t *testing.T) {
+	if got := (counter{Epoch: epochFirst, Ref: 1}).ref(); got != "100000000001" {
+		t.Errorf("the first reference is %s", got)
+	}
+	if got := (counter{Epoch: epochLast, Ref: refLast}).ref(); got != "999999999999" {
+		t.Errorf("the last reference is %s", got)
+	}
+	b := newBench(t)
+	for e := epochFirst; e < epochLast; e++ {
+		if err := b.BeginEpoch(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.BeginEpoch(t.Context()); err == nil {
+		t.Error("an epoch after the last")
+	}
+}
