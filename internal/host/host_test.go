@@ -313,3 +313,13 @@ func FuzzPorts(f *testing.F) {
 		}
 	})
 }
+
+func FuzzStatus(f *testing.F) {
+	f.Add("CapEff:\t0000000000000400\nNoNewPrivs:\t1\nSeccomp:\t2\n")
+	f.Fuzz(func(t *testing.T, s string) {
+		c, err := parseStatus(strings.NewReader(s))
+		if err != nil && c != (Confinement{}) {
+			t.Fatal("facts beside an error")
+		}
+	})
+}

@@ -48,7 +48,7 @@ const (
 // Doctor looks at everything that can keep the box from working tomorrow. It
 // is never refused for being sealed.
 func (o *Ops) Doctor(ctx context.Context, agent access.Agent) (Diagnosis, error) {
-	sealed, store, checked := o.look()
+	store, checked, sealed := o.look()
 	if err := o.permit(ctx, agent, access.BoxStatus, store); err != nil {
 		return Diagnosis{}, err
 	}

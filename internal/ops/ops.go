@@ -75,10 +75,10 @@ func (o *Ops) Opened(s Store) {
 }
 
 // look returns the present state.
-func (o *Ops) look() (sealed error, store *Store, checked check) {
+func (o *Ops) look() (store *Store, checked check, sealed error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.sealed, o.store, o.checked
+	return o.store, o.checked, o.sealed
 }
 
 // State is what the daemon is doing.

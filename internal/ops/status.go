@@ -60,7 +60,7 @@ type TerminalRow struct {
 
 // Status returns how the box is. It is never refused for being sealed.
 func (o *Ops) Status(ctx context.Context, agent access.Agent) (Status, error) {
-	sealed, store, checked := o.look()
+	store, checked, sealed := o.look()
 	if err := o.permit(ctx, agent, access.BoxStatus, store); err != nil {
 		return Status{}, err
 	}

@@ -59,7 +59,7 @@ type PartFinding struct {
 // wrong, and an error only when it could not look. Payments go on meanwhile.
 // It is refused as Sealed while there is no store, with the reason.
 func (o *Ops) Verify(ctx context.Context, agent access.Agent) (Verification, error) {
-	sealed, store, _ := o.look()
+	store, _, sealed := o.look()
 	if err := o.permit(ctx, agent, access.StoreVerify, store); err != nil {
 		return Verification{}, err
 	}
