@@ -84,6 +84,7 @@ type clinic struct {
 	till      *till.Till
 	terminals []*terminal.Terminal
 	ui        http.Handler
+	bell      *ui.Bell
 	url       string
 	log       *logBook
 	people    map[string]person
@@ -126,6 +127,7 @@ func (c *clinic) open(options sim.Options, zone *time.Location) {
 	clients, days := roster.New(c.vault), schedule.New(c.vault)
 	accounts, charges := books.New(c.vault), billing.New(c.vault)
 	bell := ui.NewBell()
+	c.bell = bell
 	c.terminals = []*terminal.Terminal{c.plugIn(options, log)}
 	c.till = till.New(till.Options{
 		Vault: c.vault, Agent: people.System("till"), Terminals: c.terminals,

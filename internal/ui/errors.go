@@ -44,10 +44,6 @@ var (
 
 // asFault turns echo's own errors into faults; everything else stays.
 func asFault(err error) error {
-	var too *http.MaxBytesError
-	if errors.As(err, &too) {
-		return errTooLarge
-	}
 	var e *echo.HTTPError
 	if !errors.As(err, &e) {
 		return err
@@ -59,6 +55,15 @@ func asFault(err error) error {
 		return errMethod
 	}
 	return fault.Wrap(err, fault.Invalid, "The form did not arrive whole. Go back and send it again.")
+}
+
+// asForm returns what to say of a form that cannot be read.
+func asForm(err error) error {
+	var too *http.MaxBytesError
+	if errors.As(err, &too) {
+		return errTooLarge
+	}
+	return errForm
 }
 
 // reference returns eight characters that name one failure.

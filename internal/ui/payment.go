@@ -100,6 +100,9 @@ func paymentFacts(p till.Payment) []fact {
 		add("Cash handed over", p.Tendered.String())
 		add("Change", p.Change.String())
 	}
+	if p.LastFour != "" {
+		add("Card", p.Brand+" ending "+p.LastFour)
+	}
 	if p.AuthCode != "" {
 		add("Approval code", p.AuthCode)
 	}

@@ -45,6 +45,9 @@ func (s *server) admit(c *call, r route) error {
 	if err := s.recognise(c, r.background); err != nil {
 		return err
 	}
+	if err := c.Request().ParseForm(); err != nil {
+		return asForm(err)
+	}
 	if c.Request().Method == http.MethodPost && !hmac.Equal([]byte(c.FormValue("csrf")), []byte(csrfToken(c.cookie))) {
 		return errCSRF
 	}
