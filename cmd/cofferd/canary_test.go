@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"coffer/internal/access"
+	"coffer/internal/ident"
+	"coffer/internal/money"
+	"coffer/internal/phi"
+	"coffer/internal/roster"
+	"coffer/internal/seal/sealtest"
+	"coffer/internal/till"
+)
+
+// canary is something planted that must not be found.
+type canary struct{ what, text string }
+
+// plant posts clients with names, notes and payments that stand nowhere else,
+// and returns 200 of them.
+func plant(t *testing.T, b box) []canary {
+	t.Helper()
+	issuer := access.NewIssuer()
+	c, err := create(t.Context(), b.config, creation{issuer: issuer, now: b.config.clock()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	desk := issuer.Person(ident.New[ident.Staff](time.Now()), ident.ID[ident.Session]{}, "desk", access.Origin{Via: "lan"}, access.FrontDesk)
+	var all []canary
+	for i := range 67 {
+		name, memo := fmt.Sprintf("Zyxqua%02d Wobblethorpe%02d", i, i), fmt.Sprintf("planted-memo-%02d-quixotic", i)
+		client, err := c.roster.Create(t.Context(), desk, roster.Details{Name: phi.NewText(name), Memo: phi.NewText(memo)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		amount := money.Amount(731_913_00 + 7*i)
+		if _, err := c.till.Cash(t.Context(), desk, till.CashSale{Command: ident.New[ident.Command](time.Now()), Client: client.ID, Amount: amount}); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, canary{"name", strings.Fields(name)[0]}, canary{"note", memo}, canary{"amount", amount.String()})
+	}
+	if err := c.close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return all[:200]
+}
+
+// forms are the ways in which a canary could stand in a file.
+func (c canary) forms() [][]byte {
+	forms := [][]byte{[]byte(c.text), []byte(strings.ToLower(c.text)), []byte(strings.ToUpper(c.text))}
+	if c.what == "amount" {
+		cents, err := money.Parse(c.text)
+		if err == nil {
+			forms = append(forms, []byte(fmt.Sprint(int64(cents))),
+				binary.BigEndian.AppendUint64(nil, uint64(cents)), binary.LittleEndian.AppendUint64(nil, uint64(cents)))
+		}
+	}
+	return forms
+}
+
+// TestNothingInClear plants 200 names, notes and amounts, has the daemon open
+// the store and be killed in ways that leave things behind, and looks for them
+// in everything that is left: store, header, logs, temporary files, core.
+func TestNothingInClear(t *testing.T) {
+	program(t, "cofferd") // built outside of what is looked through
+	b := newBox(t, sealtest.TPM(t))
+	tmp := filepath.Join(b.dir, "tmp")
+	if err := os.Mkdir(tmp, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", tmp)
+	canaries := plant(t, b)
+	for _, sig := range []syscall.Signal{syscall.SIGABRT, syscall.SIGKILL, syscall.SIGQUIT, syscall.SIGTERM} {
+		r := b.start(t)
+		if limit := coreLimit(t, r.cmd.Process.Pid); limit != "0" {
+			t.Errorf("the daemon may write a core file of %s bytes", limit)
+		}
+		if out, exit := b.ctl(t, "verify", "--json"); exit != 0 {
+			t.Fatalf("verify exits %d:\n%s", exit, out)
+		} else if err := os.WriteFile(filepath.Join(b.dir, "verify.json"), []byte(out), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r.signal(t, sig)
+		if err := os.WriteFile(filepath.Join(b.dir, fmt.Sprintf("log-%d", sig)), r.log.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files := everything(t, b.dir)
+	for _, c := range canaries {
+		for _, form := range c.forms() {
+			for name, text := range files {
+				if bytes.Contains(text, form) {
+					t.Errorf("%s: the %s %q stands in clear", name, c.what, c.text)
+				}
+			}
+		}
+	}
+	for name := range files {
+		if strings.HasPrefix(filepath.Base(name), "core") {
+			t.Errorf("a core file was written: %s", name)
+		}
+	}
+	if len(files) < 6 {
+		t.Errorf("only %d files were looked through", len(files))
+	}
+}
+
+// coreLimit returns the process's soft limit of core files, as the kernel
+// writes it.
+func coreLimit(t *testing.T, pid int) string {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "Max core file size"); ok {
+			return strings.Fields(rest)[0]
+		}
+	}
+	t.Fatal("the kernel does not say what a core file may hold")
+	return ""
+}
+
+// everything returns every regular file below dir.
+func everything(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		files[name], err = os.ReadFile(name)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// flipInRecords changes one bit in every page of the store that holds
+// anything, but for the two head pages.
+func flipInRecords(t *testing.T, b box) {
+	t.Helper()
+	file := filepath.Join(b.config.State, "store", "coffer.db")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const page = 4096
+	for at := 2 * page; at < len(text); at += page {
+		if last := bytes.LastIndexFunc(text[at:at+page], func(r rune) bool { return r != 0 }); last >= 0 {
+			text[at+last] ^= 1
+		}
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
