@@ -13,11 +13,11 @@ var (
 	// ErrNoTPM: the device is not there, or is no TPM.
 	ErrNoTPM = fault.New(fault.Sealed, "The box finds no TPM where its configuration names one. Enable the TPM (or fTPM, PTT) in the firmware settings, check that the kernel shows /dev/tpmrm0, then start Coffer again (SEAL-001).")
 	// ErrOtherTPM: the storage key's Name is not the pinned one, or the key is missing.
-	ErrOtherTPM = fault.New(fault.Sealed, "This TPM is not the one that the store was sealed to: the disk has moved to another box, or the TPM was cleared. Put the disk back into its own box; if the TPM was cleared, restore from a backup (SEAL-002).")
+	ErrOtherTPM = fault.New(fault.Sealed, "This TPM is not the one that the store was sealed to: the disk has moved to another box, or the TPM was cleared. Put the disk back into its own box. If the TPM was cleared, its key is gone: change nothing more and call support (SEAL-002).")
 	// ErrGeneration: no slot of the header is of the TPM's present generation.
 	ErrGeneration = fault.New(fault.Sealed, "The seal file is of an older generation than the TPM: an old copy was put back. Put back the newest coffer.seal; coffer.seal.prev beside it is the one before (SEAL-003).")
 	// ErrHeader: the header is unreadable, changed or not of this format.
-	ErrHeader = fault.New(fault.Sealed, "The seal file is damaged or was changed. Restore coffer.seal from coffer.seal.prev or from a backup, then start Coffer again (SEAL-004).")
+	ErrHeader = fault.New(fault.Sealed, "The seal file is damaged or was changed. Put back your newest copy of coffer.seal, or coffer.seal.prev beside it, then start Coffer again (SEAL-004).")
 	// ErrBusTampered: an answer of the TPM does not carry the HMAC it must.
 	ErrBusTampered = fault.New(fault.Sealed, "Something between the processor and the TPM changes its answers. Stop the box and have its hardware inspected before anybody works with it (SEAL-005).")
 	// ErrLockout: the TPM refuses authorizations after too many wrong ones.
@@ -25,7 +25,7 @@ var (
 	// ErrTPMBusy: the TPM asked to be called again for five seconds.
 	ErrTPMBusy = fault.New(fault.Sealed, "The TPM was busy for five seconds, or another program holds it. Close other TPM programs and start Coffer again (SEAL-007).")
 	// ErrCounterMissing: the generation counter is not in the TPM.
-	ErrCounterMissing = fault.New(fault.Sealed, "The generation counter of this store is gone from the TPM: somebody has removed it or cleared the TPM. Find out who; then restore from a backup (SEAL-008).")
+	ErrCounterMissing = fault.New(fault.Sealed, "The generation counter of this store is gone from the TPM: somebody has removed it, and the key with it. Find out who, change nothing more and call support (SEAL-008).")
 	// ErrCounterForged: the generation counter was made anew by somebody else.
 	ErrCounterForged = fault.New(fault.Sealed, "The generation counter in the TPM is not the one that Coffer made. Treat the box as tampered with: stop it and have it inspected (SEAL-009).")
 	// ErrExists: Provision found a header and will not overwrite it.

@@ -236,6 +236,10 @@ func TestCounterRangeFull(t *testing.T) {
 }
 
 func TestErrorsHaveCodesAndNextSteps(t *testing.T) {
+	manual, err := os.ReadFile("../../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	seen := map[string]bool{}
 	for _, e := range []*fault.Error{
 		seal.ErrNoTPM, seal.ErrOtherTPM, seal.ErrGeneration, seal.ErrHeader, seal.ErrBusTampered,
@@ -248,6 +252,10 @@ func TestErrorsHaveCodesAndNextSteps(t *testing.T) {
 			t.Errorf("code %q of %q", code, e.Message())
 		}
 		seen[code] = true
+		sentence := strings.TrimSuffix(e.Message(), " ("+code+").")
+		if !strings.Contains(string(manual), "| "+code+" | "+sentence+". |") {
+			t.Errorf("docs/operating.md lacks %s as it is", code)
+		}
 	}
 	if seal.Code(errors.New("other")) != "" {
 		t.Error("a code for a stranger")
