@@ -36,7 +36,7 @@ func newDesk(t *testing.T, f func(*sim.Options)) *desk {
 	t.Cleanup(func() { s.Close() })
 	profile := tilltest.Profile()
 	if so.Manual {
-		profile = tilltest.Patient()
+		profile = tilltest.Unhurried()
 	}
 	d := &desk{t: t, sim: s, o: tilltest.Options{
 		Dir: t.TempDir() + "/store", Key: sealtest.Key(t), Fresh: true,

@@ -24,8 +24,8 @@ func Profile() protocol.Profile {
 	}
 }
 
-// Patient returns Profile with time for a person at the terminal.
-func Patient() protocol.Profile {
+// Unhurried returns Profile with time for a person at the terminal.
+func Unhurried() protocol.Profile {
 	p := Profile()
 	p.Timers.Answer["T00"], p.Timers.Whole = 20_000, 30_000
 	return p
