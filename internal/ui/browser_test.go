@@ -216,6 +216,9 @@ var special = map[string]input.DispatchKeyEventParams{
 	"ArrowUp":   {Key: "ArrowUp", Code: "ArrowUp", WindowsVirtualKeyCode: 38},
 }
 
+// marks are the key codes of characters that are neither letter nor digit.
+var marks = map[string]int64{".": 190, "/": 191, "?": 191, "-": 189}
+
 // key presses one key as a keyboard does: down with its text, then up.
 func (b *tab) key(name string) {
 	b.t.Helper()
@@ -229,6 +232,9 @@ func (b *tab) chord(name string, modifiers int64) {
 	press, ok := special[name]
 	if !ok {
 		press = input.DispatchKeyEventParams{Key: name, Text: name, WindowsVirtualKeyCode: int64(strings.ToUpper(name)[0])}
+		if code := marks[name]; code != 0 {
+			press.WindowsVirtualKeyCode = code
+		}
 	}
 	if modifiers != 0 {
 		press.Text, press.Modifiers = "", modifiers

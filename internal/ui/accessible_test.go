@@ -1,0 +1,243 @@
+package ui_test
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+
+	"coffer/internal/fault"
+	"coffer/internal/ident"
+	"coffer/internal/terminal/sim"
+	"coffer/internal/ui"
+)
+
+// The sale by search takes eight keys and no mouse, from the list.
+func TestSaleByKeyboardBySearch(t *testing.T) {
+	c := newClinic(t, sim.Options{Manual: true})
+	b := c.openTab()
+	b.signIn(c, "desk")
+	b.focused("[data-row]")
+	b.keys = 0
+	b.key("/")
+	b.focused("#find-text")
+	b.write("bra")
+	b.key("Enter") // at once: what is on the screen may still be the rows of an earlier letter
+	b.focused("#amount")
+	b.says("Otto Brandvold")
+	b.key("Enter")
+	b.says("Present card")
+	c.must(c.sim.Insert("mastercard"))
+	b.focused("#done")
+	b.says("Approved")
+	b.key("Enter")
+	b.focused("#find-text")
+	if b.keys > 8 {
+		t.Errorf("the sale took %d keys", b.keys)
+	}
+	if c.charged() != 150_00 {
+		t.Errorf("the terminal charged %v", c.charged())
+	}
+	b.until(`document.querySelector('#hits').innerText.includes('One client found') || document.querySelector('#hits').innerText === ''`)
+	b.accessible("today-found")
+}
+
+// One-letter keys act in the list alone, and typed letters stay letters.
+func TestLettersInFieldsAreLetters(t *testing.T) {
+	c := newClinic(t, sim.Options{})
+	b := c.openTab()
+	b.signIn(c, "desk")
+	b.key("/")
+	b.focused("#find-text")
+	b.write("p/jk?")
+	b.until(`document.querySelector('#find-text').value === 'p/jk?'`)
+	b.until(`!document.querySelector('#sheet').open`)
+	b.key("ArrowDown")
+	b.focused("[data-row]")
+	b.key("?")
+	b.says("Next row")
+	b.accessible("keys")
+	b.key("Escape")
+	b.focused("[data-row]")
+}
+
+// Each end of a card payment in the panel, with no violation in any.
+func TestPanelOfEachEnd(t *testing.T) {
+	c := newClinic(t, sim.Options{Manual: true})
+	b := c.openTab()
+	b.signIn(c, "desk")
+	sale := func(amount string) {
+		t.Helper()
+		b.focused("[data-row]")
+		b.key("p")
+		b.focused("#amount")
+		b.write(amount)
+		b.key("Enter")
+		b.says("Present card")
+	}
+	sale("100.41")
+	c.must(c.sim.Tap("visa"))
+	b.says("Declined")
+	b.focused("#again")
+	b.accessible("pay-declined")
+	b.key("Escape")
+
+	sale("100.61")
+	c.must(c.sim.Tap("visa"))
+	b.says("Partly approved")
+	b.focused("#again")
+	b.accessible("pay-partial")
+	b.key("Enter") // take the rest
+	b.until(`document.querySelector('#amount')?.value === '50.30'`)
+	b.key("Escape")
+	b.until(`!document.querySelector('#sheet').open`)
+
+	sale("10.00")
+	c.must(c.sim.Unplug())
+	c.must(c.sim.Tap("visa"))
+	b.says("Terminal unplugged")
+	b.accessible("pay-not-known")
+	c.must(c.sim.Plug())
+	b.says("Approved")
+	b.focused("#done")
+	b.key("Enter")
+	b.focused("[data-row]")
+}
+
+func TestWrongAmountInThePanel(t *testing.T) {
+	c := newClinic(t, sim.Options{})
+	b := c.openTab()
+	b.signIn(c, "desk")
+	b.key("p")
+	b.focused("#amount")
+	b.write("lots")
+	b.key("Enter")
+	b.says("Enter an amount in dollars and cents")
+	b.focused("#amount")
+	b.accessible("pay-wrong-amount")
+	b.write("15000")
+	b.key("Enter")
+	b.says("more than is due")
+	b.accessible("pay-more-than-due")
+	b.expect("422")
+}
+
+// Every page that has no panel, for each role, on a desk's screen, in the dark
+// and on a phone.
+func TestEveryPageIsAccessible(t *testing.T) {
+	c := busyClinic(t)
+	b := c.openTab()
+	b.visit("/sign-in")
+	b.accessible("sign-in")
+	b.fitsPhone("sign-in")
+	paid := c.signIn("desk").get("/clients/" + c.clients[0].ID.String()).body
+	payment := strings.TrimPrefix(links.FindString(paid[strings.Index(paid, `href="/payments/`):]), `href="`)
+	payment = strings.TrimSuffix(payment, `"`)
+	scan := func(role string, paths ...string) {
+		t.Helper()
+		b.signIn(c, role)
+		for _, path := range paths {
+			b.visit(path)
+			name := role + strings.ReplaceAll(strings.ReplaceAll(path, "/", "-"), payment[len("/payments/"):], "one")
+			name, _, _ = strings.Cut(strings.Split(name, "?")[0], "06h")
+			b.accessible(name)
+			b.fitsPhone(name)
+		}
+	}
+	client := c.clients[0].ID.String()
+	scan("desk", "/today", "/find", "/help", "/clients/"+client, "/clients/"+client+"/pay", payment,
+		strings.Replace(payment, "/payments/", "/receipts/", 1), "/clients/"+ident.New[ident.Client](c.clock.now()).String())
+	b.expect("404")
+	scan("rivera", "/my/day", "/my/clients/"+client, "/appointments/"+c.day[4].ID.String()+"/close")
+	scan("ledgers", "/books", "/books/journal", "/books/accounts/1100")
+	b.visit("/books/accounts/1060") // an entry's page is opened by its link
+	evaluate[any](b, `document.querySelector('a[href^="/books/entries/"]').click(); 0`)
+	b.until(`location.pathname.startsWith('/books/entries/') && document.readyState === 'complete'`)
+	b.accessible("ledgers-entry")
+	b.fitsPhone("ledgers-entry")
+	scan("boxes", "/box")
+}
+
+func TestSealedPageIsAccessible(t *testing.T) {
+	c := newClinic(t, sim.Options{})
+	handler, err := ui.Sealed("", []string{hostName}, fault.New(fault.Sealed, "SEAL-003: the TPM counts another generation than the store. Call IT."))
+	c.must(err)
+	c.serve(handler, slog.New(slog.DiscardHandler))
+	b := c.openTab()
+	b.visit("/")
+	b.accessible("sealed")
+	b.fitsPhone("sealed")
+	b.expect("503")
+}
+
+// The warning comes a minute before the end, can be answered, and keeps the
+// session; the lock blanks the page and leads back to it.
+func TestIdleWarningAndLock(t *testing.T) {
+	c := newClinic(t, sim.Options{})
+	b := c.openTab()
+	b.signIn(c, "desk")
+	evaluate[any](b, `const real = Date.now; window.later = 0; Date.now = () => real.call(Date) + window.later; 0`)
+	evaluate[any](b, `window.later = 545000; 0`)
+	b.until(`!document.querySelector('#idle').firstElementChild.hidden`)
+	if live := evaluate[string](b, `document.querySelector('#idle').getAttribute('aria-live')`); live != "assertive" {
+		t.Errorf("the warning is aria-live=%q", live)
+	}
+	b.accessible("idle-warning")
+	evaluate[any](b, `document.querySelector('#still-here').click(); 0`)
+	b.until(`document.querySelector('#idle').firstElementChild.hidden`)
+	b.key("p") // the warning is reachable over an open panel too
+	b.focused("#amount")
+	evaluate[any](b, `window.later += 545000; 0`)
+	b.until(`!!document.querySelector('#sheet #idle') && !document.querySelector('#idle').firstElementChild.hidden`)
+	b.accessible("idle-warning-panel")
+	evaluate[any](b, `document.querySelector('#still-here').click(); 0`)
+	b.until(`document.querySelector('#idle').firstElementChild.hidden`)
+
+	b.visit("/find")
+	b.chord("l", 3)
+	b.until(`location.pathname === '/sign-in' && document.body.innerText.includes('The screen is locked')`)
+	b.accessible("locked")
+	b.fillSignIn(c, "desk")
+	b.until(`location.pathname === '/find'`)
+	b.expect("Clear-Site-Data") // the browser says that it did
+}
+
+// When the session has ended on the server, the page goes with it.
+func TestPageGoesWithItsSession(t *testing.T) {
+	c := newClinic(t, sim.Options{})
+	b := c.openTab()
+	b.signIn(c, "desk")
+	c.clock.advance(11 * 60e9)
+	evaluate[any](b, `const real = Date.now; Date.now = () => real.call(Date) + 605000; 0`)
+	b.until(`location.pathname === '/sign-in'`)
+	if body := evaluate[string](b, `document.body.innerText`); strings.Contains(body, "Zelda") {
+		t.Error("the page of the ended session is still there")
+	}
+	b.expect("401")
+}
+
+// What the tests rely on to complain does complain.
+func TestTheWatchersBite(t *testing.T) {
+	c := newClinic(t, sim.Options{})
+	b := c.openTab()
+	b.signIn(c, "desk")
+	evaluate[any](b, `document.querySelector('main').insertAdjacentHTML('beforeend', '<img src="data:," width="1"><p id="faint">x</p>'); 0`)
+	if found := strings.Join(b.violations(), "\n"); !strings.Contains(found, "image-alt") {
+		t.Errorf("axe does not see an image without words: %s", found)
+	}
+	evaluate[any](b, `const s = document.createElement('style'); s.textContent = 'body{color:red}'; document.head.append(s); 0`)
+	b.until(`getComputedStyle(document.body).color !== 'rgb(255, 0, 0)'`)
+	b.expect("Content Security Policy.*style|style.*Content Security Policy")
+	evaluate[any](b, `document.body.insertAdjacentHTML('beforeend', '<button id="bad" onclick="window.struck = true">x</button>'); document.querySelector('#bad').click(); 0`)
+	if evaluate[bool](b, `!!window.struck`) {
+		t.Error("an inline handler ran")
+	}
+	b.expect("Content Security Policy.*(event handler|script)|(event handler|script).*Content Security Policy")
+	if evaluate[bool](b, `(() => { try { document.createElement('script').textContent = 'window.struck = true'; return true } catch { return false } })()`) {
+		t.Error("Trusted Types let a string become a script")
+	}
+	b.expect("(?i)trusted")
+	if evaluate[bool](b, `(() => { try { trustedTypes.createPolicy('mine', {createHTML: s => s}); return true } catch { return false } })()`) {
+		t.Error("another Trusted Types policy could be made")
+	}
+	b.expect("(?i)policy")
+}
