@@ -36,7 +36,8 @@ type link struct {
 	naks    int       // commands still to be refused
 	noEOT   time.Time // when an EOT was withheld; zero if none is
 	dead    bool
-	garbled bool // a fault has just touched this line: the driver may be out of step
+	due     func() // what written has promised
+	garbled bool   // a fault has just touched this line: the driver may be out of step
 }
 
 // drop ends the link.
@@ -46,6 +47,9 @@ func (l *link) drop() {
 	l.s.stop(&l.ack)
 	l.cur, l.out = nil, nil
 	l.line.close()
+	if l.due != nil {
+		l.s.after(0, l.owed)
+	}
 }
 
 // receive takes what came from the driver.
@@ -119,13 +123,24 @@ func (l *link) put(c byte) { l.line.send(piece{data: []byte{c}}) }
 // a pseudo-terminal that hangs up forgets what nobody has read.
 const linger = 30 * time.Millisecond
 
-// written runs f once everything sent so far is on the wire.
+// written runs f once everything sent so far is on the wire, or can no longer
+// be sent.
 func (l *link) written(f func()) {
 	if l.dead {
 		f()
 		return
 	}
-	l.line.send(piece{pause: linger, then: f})
+	l.due = f
+	l.line.send(piece{pause: linger, then: l.owed})
+}
+
+// owed runs what written has promised, once.
+func (l *link) owed() {
+	f := l.due
+	l.due = nil
+	if f != nil {
+		f()
+	}
 }
 
 // push queues a parcel.
