@@ -24,6 +24,13 @@ import (
 // HistoryDays is how far back the sample clinic's history reaches.
 const HistoryDays = 90
 
+const (
+	noon = 12 * time.Hour
+	// owingDays is for how long the clients of this morning have not paid: so
+	// that the desk of the demo has something to do, whatever the hour.
+	owingDays = 9
+)
+
 // Clock is the vault's clock while the past is being posted.
 type Clock struct{ now atomic.Pointer[time.Time] }
 
@@ -69,7 +76,8 @@ type furnisher struct {
 	people   map[string]identity.Staff
 	clients  []sampleClient
 	rostered []roster.Client
-	sessions map[int]int // sessions held, by client
+	sessions map[int]int  // sessions held, by client
+	owing    map[int]bool // clients of this morning, who have not paid for a while
 }
 
 // Furnish posts the sample clinic into an empty store: staff, clients, and
@@ -77,7 +85,10 @@ type furnisher struct {
 // ended before present are held. The sign-ins are written into dir. Seed decides everything but identifiers and keys.
 func Furnish(ctx context.Context, c Clinic, present time.Time, dir string) error {
 	today := civil.Of(present)
-	f := &furnisher{Clinic: c, people: map[string]identity.Staff{}, clients: sampleClients(c.Seed), sessions: map[int]int{}}
+	f := &furnisher{Clinic: c, people: map[string]identity.Staff{}, clients: sampleClients(c.Seed), sessions: map[int]int{}, owing: map[int]bool{}}
+	for _, slot := range slotsOn(c.Seed, f.clients, today, true) {
+		f.owing[slot.client] = slot.start < noon
+	}
 	first := today.AddDays(-HistoryDays)
 	f.Clock.set(first.In(present.Location()).Add(7 * time.Hour))
 	if err := f.hire(ctx, dir); err != nil {
@@ -182,7 +193,8 @@ func (f *furnisher) live(ctx context.Context, day civil.Date, today bool, presen
 			continue
 		}
 		f.Clock.set(end)
-		if err := f.hold(ctx, slots[i].client, booked[i], missed, unpaid || today); err != nil {
+		owes := f.owing[slots[i].client] && day > civil.Of(present).AddDays(-owingDays)
+		if err := f.hold(ctx, slots[i].client, booked[i], missed, unpaid || today || owes); err != nil {
 			return err
 		}
 	}
