@@ -1,6 +1,9 @@
 package till
 
 import (
+	"context"
+
+	"coffer/internal/access"
 	"coffer/internal/books"
 	"coffer/internal/ident"
 	"coffer/internal/ledger"
@@ -39,6 +42,18 @@ func Check(tx *vault.Tx) ([]Finding, error) {
 		}
 	}
 	return found, nil
+}
+
+// Check is the function Check in a view of its own, for whoever may verify the
+// store. It also returns how many attempts it compared.
+func (t *Till) Check(ctx context.Context, agent access.Agent) (found []Finding, compared uint64, err error) {
+	request := access.Request{Agent: agent, Action: access.StoreVerify, Entity: access.None, Purpose: access.Operations}
+	err = t.vault.View(ctx, request, func(tx *vault.Tx) error {
+		compared = attempts.Count(tx)
+		found, err = Check(tx)
+		return err
+	})
+	return found, compared, err
 }
 
 // checkOne returns what is wrong with one attempt, or "".

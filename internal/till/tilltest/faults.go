@@ -184,29 +184,55 @@ func (r *run) pay(ctx context.Context) error {
 	return r.ready(ctx)
 }
 
-// begin clicks, often more than once.
+// begin clicks, often more than once, and again when the terminal went away
+// just before: the command is the same.
 func (r *run) begin(ctx context.Context, s till.Sale) (ident.ID[ident.Attempt], error) {
-	if r.rng.IntN(4) != 0 {
-		return r.desk.Till.Begin(ctx, r.desk.Cashier, s)
+	clicks := 1
+	if r.rng.IntN(4) == 0 {
+		clicks = 5
 	}
+	for {
+		id, err := r.click(ctx, s, clicks)
+		if !away(err) {
+			return id, err
+		}
+		if err := r.ready(ctx); err != nil {
+			return id, err
+		}
+	}
+}
+
+// away reports whether nothing began because of the terminal.
+func away(err error) bool {
+	return errors.Is(err, till.ErrUnplugged) || errors.Is(err, till.ErrRecovering) || errors.Is(err, till.ErrQuarantined)
+}
+
+// click sends the same form several times at once. All that began something
+// must have begun the same.
+func (r *run) click(ctx context.Context, s till.Sale, clicks int) (begun ident.ID[ident.Attempt], err error) {
 	type answer struct {
 		id  ident.ID[ident.Attempt]
 		err error
 	}
-	answers := make(chan answer, 5)
-	for range cap(answers) {
+	answers := make(chan answer, clicks)
+	for range clicks {
 		go func() {
 			id, err := r.desk.Till.Begin(ctx, r.desk.Cashier, s)
 			answers <- answer{id, err}
 		}()
 	}
-	first := <-answers
-	for range cap(answers) - 1 {
-		if a := <-answers; a.id != first.id {
+	for range clicks {
+		a := <-answers
+		switch {
+		case a.err != nil && begun.IsZero():
+			err = a.err
+		case a.err == nil && !begun.IsZero() && a.id != begun:
 			r.report.problem("one command made two attempts")
+		case a.err == nil:
+			begun, err = a.id, nil
 		}
 	}
-	return first.id, first.err
+	return begun, err
 }
 
 // amount draws one; some cents make the simulated issuer decline, approve
@@ -275,7 +301,7 @@ func (r *run) settle(ctx context.Context, id ident.ID[ident.Attempt]) (till.Paym
 		})
 		switch {
 		case err != nil:
-			return p, err
+			return p, fmt.Errorf("%w; the terminal: %+v", err, r.sim.Status())
 		case p.Stage == till.StageQuarantined:
 			if err := r.repair(ctx); err != nil {
 				return p, err
@@ -301,7 +327,7 @@ func (r *run) answer(ctx context.Context, p till.Payment) (ident.ID[ident.Attemp
 			return p.ID, err
 		}
 		id, err := r.desk.Till.AnswerSecond(ctx, r.desk.Cashier, p.ID, command)
-		if errors.Is(err, till.ErrRecovering) || errors.Is(err, till.ErrUnplugged) || errors.Is(err, till.ErrQuarantined) {
+		if away(err) {
 			continue // the terminal went away between the two questions
 		}
 		return id, err
@@ -323,10 +349,8 @@ func (r *run) afterwards(ctx context.Context, p till.Payment) error {
 	} else {
 		id, err = r.desk.Till.Refund(ctx, r.desk.System, till.Refund{Command: Command(), Original: p.ID, Amount: 1 + p.Approved/3})
 	}
-	for _, gone := range []error{till.ErrUnplugged, till.ErrQuarantined} {
-		if errors.Is(err, gone) {
-			return nil
-		}
+	if away(err) {
+		return nil
 	}
 	if err == nil {
 		_, err = r.settle(ctx, id)
