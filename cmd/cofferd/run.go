@@ -66,7 +66,7 @@ func run(ctx context.Context, c Config) error {
 	box, err := d.open(ctx)
 	if err != nil {
 		d.ops.Sealed(err)
-		d.log.Error("the books stay shut", "kind", fault.KindOf(err).String(), "code", seal.Code(err))
+		d.log.Error("the books stay shut", "kind", fault.KindOf(err).String(), "code", seal.Code(err), "detail", seal.Detail(err))
 		return d.serveSealed(ctx, listener, err)
 	}
 	return d.serveClinic(ctx, listener, box)
@@ -148,7 +148,7 @@ func (d *daemon) serveClinic(ctx context.Context, l net.Listener, box *clinic) e
 		return firstError(err, box.close(ctx))
 	}
 	d.ops.Opened(ops.Store{
-		Vault: box.vault, Books: box.books, Seal: box.seal, Terminals: box.terminals,
+		Vault: box.vault, Books: box.books, Till: box.till, Seal: box.seal, Terminals: box.terminals,
 		Certificate: func() time.Time { return leaf().Leaf.NotAfter },
 	})
 	handler, err := ui.New(ui.Options{

@@ -12,6 +12,7 @@ import (
 	"coffer/internal/host"
 	"coffer/internal/seal"
 	"coffer/internal/terminal"
+	"coffer/internal/till"
 	"coffer/internal/vault"
 )
 
@@ -31,6 +32,7 @@ type Machine struct {
 type Store struct {
 	Vault       *vault.Vault
 	Books       *books.Books
+	Till        *till.Till  // nil: payments are not compared with the books
 	Seal        seal.Status // as it was at the unseal
 	Terminals   []*terminal.Terminal
 	Certificate func() (notAfter time.Time) // end of the HTTPS certificate; nil: none is used

@@ -15,12 +15,13 @@ import (
 
 // Verification is the result of a check of everything that is stored.
 type Verification struct {
-	OK       bool          `json:"ok"`
-	At       time.Time     `json:"at"` // when it ended
-	Store    StoreChecked  `json:"store"`
-	Books    BooksChecked  `json:"books"`
-	Audit    AuditChecked  `json:"audit"`
-	Findings []PartFinding `json:"findings"`
+	OK       bool            `json:"ok"`
+	At       time.Time       `json:"at"` // when it ended
+	Store    StoreChecked    `json:"store"`
+	Books    BooksChecked    `json:"books"`
+	Payments PaymentsChecked `json:"payments"`
+	Audit    AuditChecked    `json:"audit"`
+	Findings []PartFinding   `json:"findings"`
 }
 
 // StoreChecked is what was read of the store file.
@@ -40,6 +41,11 @@ type BooksChecked struct {
 	Pending  int    `json:"pending"` // payments whose result is not known yet
 }
 
+// PaymentsChecked is what was read of the payments, counted.
+type PaymentsChecked struct {
+	Attempts uint64 `json:"attempts"` // each compared with its ledger entries
+}
+
 // AuditChecked is what was read of the audit trail.
 type AuditChecked struct {
 	Events uint64 `json:"events"`
@@ -48,13 +54,14 @@ type AuditChecked struct {
 
 // PartFinding is something that is not as it was written.
 type PartFinding struct {
-	Part     string `json:"part"`     // "store", "audit" or "books"
-	Where    string `json:"where"`    // which bucket or structure, or "entry"
-	Position uint64 `json:"position"` // page, record, key, event or entry number
+	Part     string `json:"part"`     // "store", "audit", "books" or "payments"
+	Where    string `json:"where"`    // which bucket or structure, "entry", or a payment's identifier
+	Position uint64 `json:"position"` // page, record, key, event or entry number; 0 of a payment
 	What     string `json:"what"`
 }
 
-// Verify reads and checks the whole store, the audit tree and the books. It
+// Verify reads and checks the whole store, the audit tree, the books, and every
+// payment against the books. It
 // returns a Verification with OK false and its findings when something is
 // wrong, and an error only when it could not look. Payments go on meanwhile.
 // It is refused as Sealed while there is no store, with the reason.
@@ -83,7 +90,7 @@ func (o *Ops) Verify(ctx context.Context, agent access.Agent) (Verification, err
 	return v, nil
 }
 
-// verify checks the store with its audit tree, then the books.
+// verify checks the store with its audit tree, then books and payments.
 func verify(ctx context.Context, agent access.Agent, store *Store) (Verification, error) {
 	c, err := store.Vault.Check(ctx, request(agent, access.StoreVerify))
 	if err != nil && c.Finding == nil {
@@ -104,6 +111,17 @@ func verify(ctx context.Context, agent access.Agent, store *Store) (Verification
 	v.Books = BooksChecked{Entries: report.Entries, Postings: report.Postings, Items: report.Items, Pending: report.Pending}
 	for _, f := range report.Findings {
 		v.Findings = append(v.Findings, booksFinding(f))
+	}
+	if store.Till == nil {
+		return v, nil
+	}
+	payments, compared, err := store.Till.Check(ctx, agent)
+	if err != nil {
+		return unreadable(v, err)
+	}
+	v.Payments.Attempts = compared
+	for _, f := range payments {
+		v.Findings = append(v.Findings, PartFinding{Part: "payments", Where: f.Attempt.String(), What: f.What})
 	}
 	return v, nil
 }
