@@ -42,7 +42,7 @@ type accountView struct {
 	Previous, Next           string
 }
 
-type accountRow struct{ ID, Short, Date, Event, Code, Sub, Debit, Credit, Balance string }
+type accountRow struct{ ID, Date, Event, Code, Sub, Debit, Credit, Balance string }
 
 // entryView is one entry with its postings.
 type entryView struct {
@@ -180,7 +180,7 @@ func (s *server) account(c *call) error {
 	}
 	for _, line := range page.Lines {
 		v.Rows = append(v.Rows, accountRow{
-			ID: line.Entry.String(), Short: short(line.Number), Date: line.Effective.String(), Event: line.Label(),
+			ID: line.Entry.String(), Date: line.Effective.String(), Event: line.Label(),
 			Code: code, Sub: string(line.Sub), Debit: column(line.Debit), Credit: column(line.Credit), Balance: line.Balance.String(),
 		})
 	}

@@ -20,7 +20,6 @@ import (
 
 	firmwareconfig "coffer/firmware-config"
 	"coffer/internal/access"
-	"coffer/internal/access/accesstest"
 	"coffer/internal/billing"
 	"coffer/internal/books"
 	"coffer/internal/civil"
@@ -249,9 +248,6 @@ func (c *clinic) must(err error) {
 		c.t.Fatal(err)
 	}
 }
-
-// desk returns an agent of the front desk who needs no browser.
-func (c *clinic) desk() access.Agent { return accesstest.Agent(access.FrontDesk) }
 
 // code returns what the person's authenticator shows now, and moves the clock
 // on so that the next sign-in gets another.

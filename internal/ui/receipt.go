@@ -18,7 +18,7 @@ type receiptView struct {
 	TotalWords, Total string
 	Facts, Chip       []fact
 	Foot              string
-	Back              string
+	Payment           string // path of the payment that it is of
 }
 
 var receiptHeadings = map[till.Kind]struct{ heading, total string }{
@@ -66,8 +66,8 @@ func (s *server) receiptOf(r till.Receipt) receiptView {
 	return receiptView{
 		ID: r.Attempt.String(), Number: r.Number, Clinic: r.Clinic, Heading: words.heading, Copy: r.Copy,
 		TotalWords: words.total, Total: "$" + r.Amount.String(), Facts: s.receiptFacts(r), Chip: chipFacts(r.Card),
-		Foot: "Thank you. Please keep this receipt with your records.",
-		Back: "/payments/" + r.Attempt.String(),
+		Foot:    "Thank you. Please keep this receipt with your records.",
+		Payment: "/payments/" + r.Attempt.String(),
 	}
 }
 

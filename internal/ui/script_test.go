@@ -178,9 +178,7 @@ func TestNotKnownYetUntilTheTerminalIsBack(t *testing.T) {
 	c.must(c.sim.Tap("visa"))
 	page := desk.until(a.url.Path, "Terminal unplugged")
 	for _, words := range []string{"It never charges twice", "Leave it open and go on", "Do not take the payment again"} {
-		if !strings.Contains(page.body, words) {
-			t.Errorf("the page does not say %q", words)
-		}
+		page = desk.until(a.url.Path, words)
 	}
 	if strings.Contains(page.body, "Try again") {
 		t.Error("the page offers to charge again")

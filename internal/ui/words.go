@@ -105,14 +105,3 @@ func (s *server) moment(at time.Time) string {
 
 // date returns the clinic's date.
 func (s *server) date() civil.Date { return civil.Of(s.Now().In(s.Zone)) }
-
-// debitCredit writes an amount into one of two columns.
-func debitCredit(a money.Amount) (debit, credit string) {
-	switch {
-	case a > 0:
-		return a.String(), ""
-	case a < 0:
-		return "", (-a).String()
-	}
-	return "", ""
-}
