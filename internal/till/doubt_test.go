@@ -215,3 +215,32 @@ func TestDuplicateOfALostPayment(t *testing.T) {
 		t.Errorf("got %+v, %d charges", p, len(d.sim.Ledger()))
 	}
 }
+
+// The store fails in mid-sale (a full disk, say): the terminal gets no
+// acknowledgement for what could not be kept, and the next start finds it.
+func TestStoreFailsDuringASale(t *testing.T) {
+	d := newDesk(t, func(o *sim.Options) { o.Manual = true; o.CardTimeout = time.Minute; o.Strict = false })
+	d.ready()
+	p := d.await(d.begin(d.client(9000)), till.StagePresent)
+	if err := d.Vault.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.sim.Tap("visa"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return len(d.sim.Ledger()) == 1 && d.sim.Status().Screen == sim.Idle })
+	d.reopen()
+	d.await(p, till.StageApproved)
+}
+
+// No card number is given out or kept, whatever the terminal sends.
+func TestScanFindsCardNumbers(t *testing.T) {
+	for text, want := range map[string]int{
+		"4111111111111111": 1, `{"a":"5555555555554444"}`: 1, "378282246310005 and 6011111111111117": 2,
+		"100000000001": 0, "4111111111111112": 0, "4111-1111": 0, "": 0,
+	} {
+		if got := tilltest.CardNumbers([]byte(text)); got != want {
+			t.Errorf("%q: %d, want %d", text, got, want)
+		}
+	}
+}
