@@ -180,8 +180,16 @@ func (m *moneyTalk) take(_ time.Time, r Response, acked bool) (protocol.Action, 
 			m.end.Result, m.end.Reason = protocol.InDoubt, protocol.ReasonMismatch
 		}
 	}
+	if m.twice() && (m.end.Result == protocol.Declined || m.end.Result == protocol.Cancelled) {
+		m.end.Result, m.end.Reason = protocol.InDoubt, protocol.ReasonNoAck
+	}
 	return m.persist(), true
 }
+
+// twice reports whether the terminal may have got the command more than once.
+// Then a refusal may answer the first copy while the second waits for a card:
+// only a lookup tells.
+func (m *moneyTalk) twice() bool { return m.sends > m.denied+1 }
 
 func (m *moneyTalk) persist() protocol.Action {
 	return protocol.Action{Do: protocol.Persist, Outcome: m.end}
