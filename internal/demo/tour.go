@@ -274,7 +274,7 @@ func (t *tour) resolved(ctx context.Context, payment string, before money.Amount
 		return "", err
 	}
 	if (after != before) != (stage == "approved") {
-		return "", fmt.Errorf("Coffer says %s, but the terminal took %s", stage, after-before)
+		return "", fmt.Errorf("the page says %s, but the terminal took %s", stage, after-before)
 	}
 	return fmt.Sprintf("Coffer says %s, the terminal took %s", strings.ReplaceAll(stage, "_", " "), after-before), nil
 }

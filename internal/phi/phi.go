@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"unicode/utf8"
 )
 
 // Redacted is what stands in place of a value.
@@ -35,14 +36,12 @@ func (t Text) IsZero() bool { return t.s == "" }
 func (t Text) Initials() string {
 	var b strings.Builder
 	for _, w := range strings.Fields(t.s) {
-		for _, r := range w {
-			if b.Len() > 0 {
-				b.WriteByte(' ')
-			}
-			b.WriteRune(r)
-			b.WriteByte('.')
-			break
+		if b.Len() > 0 {
+			b.WriteByte(' ')
 		}
+		r, _ := utf8.DecodeRuneInString(w)
+		b.WriteRune(r)
+		b.WriteByte('.')
 	}
 	return b.String()
 }
