@@ -160,12 +160,7 @@ func (d *daemon) serveClinic(ctx context.Context, l net.Listener, box *clinic) e
 		l.Close()
 		return firstError(err, box.close(ctx))
 	}
-	err = d.serve(ctx, l, handler, leaf, func(context.Context) error {
-		if box.vault.Closed() {
-			return errors.New("the store is closed")
-		}
-		return nil
-	})
+	err = d.serve(ctx, l, handler, leaf, box.vault.Alive)
 	stop, cancel := context.WithTimeout(context.Background(), stopPatience)
 	defer cancel()
 	return firstError(err, box.close(stop))

@@ -87,6 +87,13 @@ func (v *Vault) Options() Options { return v.options }
 // Closed reports whether Close was called.
 func (v *Vault) Closed() bool { return v.closed.Load() }
 
+// Alive returns nil when the committer takes requests and answers them: what a
+// watchdog asks. It writes nothing, and does not return while the committer
+// hangs.
+func (v *Vault) Alive(ctx context.Context) error {
+	return v.between(ctx, func() error { return nil })
+}
+
 // stop ends all work until the store is opened again; the first reason stays.
 func (v *Vault) stop(why *fault.Error) {
 	if v.reason.CompareAndSwap(nil, why) {
