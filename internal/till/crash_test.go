@@ -123,7 +123,6 @@ func crashAt(t *testing.T, card, event string) {
 	d := newDesk(t, func(o *sim.Options) {
 		o.Manual = card == "no card"
 	})
-	d.o.Lines[0].Profile = tilltest.Profile()
 	d.close()
 	l := newLife(d.sim, event, 1)
 	d.live(l)

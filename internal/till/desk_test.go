@@ -34,13 +34,9 @@ func newDesk(t *testing.T, f func(*sim.Options)) *desk {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	profile := tilltest.Profile()
-	if so.Manual {
-		profile = tilltest.Unhurried()
-	}
 	d := &desk{t: t, sim: s, o: tilltest.Options{
 		Dir: t.TempDir() + "/store", Key: sealtest.Key(t), Fresh: true,
-		Lines: []terminal.Config{{Dial: s.Dial, Serial: tilltest.Serial, Profile: profile}},
+		Lines: []terminal.Config{{Dial: s.Dial, Serial: tilltest.Serial, Profile: tilltest.Unhurried()}},
 		Log:   slog.New(slog.DiscardHandler),
 	}}
 	d.open()
@@ -73,6 +69,14 @@ func (d *desk) close() {
 func (d *desk) reopen() {
 	d.t.Helper()
 	d.close()
+	d.open()
+}
+
+// hurry gives the terminal so little time that its losses are noticed soon.
+func (d *desk) hurry() {
+	d.t.Helper()
+	d.close()
+	d.o.Lines[0].Profile = tilltest.Profile()
 	d.open()
 }
 
@@ -133,7 +137,7 @@ func (d *desk) agree() {
 	if truth := sim.Net(d.sim.Ledger()); truth != net {
 		d.t.Errorf("the journal has %v, the issuer took %v", net, truth)
 	}
-	for _, v := range d.sim.Violations() {
+	for _, v := range tilltest.Complaints(d.sim) {
 		d.t.Errorf("the terminal complains: %+v", v)
 	}
 }

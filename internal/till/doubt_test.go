@@ -71,6 +71,7 @@ func TestLostAnswers(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t, nil)
+			d.hurry()
 			d.ready()
 			d.inject(sim.Fault{Kind: kind, Message: "T00"})
 			p := d.await(d.begin(d.client(9000)), till.StageApproved)

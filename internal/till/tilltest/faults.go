@@ -130,16 +130,25 @@ func (p plan) faultRuns(ctx context.Context, d *Desk, sims []*sim.Sim, log *jour
 	return d.judge(ctx, p.report, meant, truth)
 }
 
-// complaints keeps what a strict terminal holds against its driver. That a
-// command was repeated after its ACK is left out: with timers this short a
-// busy machine may miss an ACK that was on its way.
+// complaints keeps what a strict terminal holds against its driver.
 func (r *Report) complaints(s *sim.Sim) {
+	for _, v := range Complaints(s) {
+		r.problem("the terminal complains: %s %s: %s", v.Rule, v.Message, v.Text)
+	}
+}
+
+// Complaints returns what a strict terminal holds against its driver, as far
+// as it cannot be a crossing on the wire: with timers this short a busy machine
+// may miss an ACK or a reply that was on its way.
+func Complaints(s *sim.Sim) []sim.Violation {
+	var grave []sim.Violation
 	for _, v := range s.Violations() {
 		switch v.Rule {
 		case sim.RefReused, sim.RefMissing, sim.Forbidden, sim.AccountFilled, sim.BadMessage, sim.BadLRC:
-			r.problem("the terminal complains: %s %s: %s", v.Rule, v.Message, v.Text)
+			grave = append(grave, v)
 		}
 	}
+	return grave
 }
 
 // run is one client's visit to the desk.

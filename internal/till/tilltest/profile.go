@@ -24,10 +24,11 @@ func Profile() protocol.Profile {
 	}
 }
 
-// Unhurried returns Profile with time for a person at the terminal.
+// Unhurried returns Profile with time for a person at the terminal, and for a
+// busy machine to hear an ACK.
 func Unhurried() protocol.Profile {
 	p := Profile()
-	p.Timers.Answer["T00"], p.Timers.Whole = 20_000, 30_000
+	p.Timers.Answer["T00"], p.Timers.Whole, p.Timers.Ack = 20_000, 30_000, 3000
 	return p
 }
 
