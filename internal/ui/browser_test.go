@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -130,27 +131,33 @@ func (b *tab) finish() {
 func (b *tab) complained() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.complaints
+	return slices.Clone(b.complaints)
 }
 
-// expect takes complaints that match out of the list; there must be one.
+// expect waits for a complaint that matches, and takes all such complaints out
+// of the list.
 func (b *tab) expect(pattern string) {
 	b.t.Helper()
+	re, late := regexp.MustCompile(pattern), time.After(patience)
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for !b.take(re) {
+		select {
+		case <-again.C:
+		case <-late:
+			b.t.Errorf("the browser does not complain of %q, but of %q", pattern, b.complained())
+			return
+		}
+	}
+}
+
+// take removes the complaints that match, and reports whether there were any.
+func (b *tab) take(re *regexp.Regexp) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var rest []string
-	re, met := regexp.MustCompile(pattern), false
-	for _, complaint := range b.complaints {
-		if re.MatchString(complaint) {
-			met = true
-			continue
-		}
-		rest = append(rest, complaint)
-	}
-	b.complaints = rest
-	if !met {
-		b.t.Errorf("the browser does not complain of %q", pattern)
-	}
+	before := len(b.complaints)
+	b.complaints = slices.DeleteFunc(b.complaints, re.MatchString)
+	return len(b.complaints) < before
 }
 
 func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
