@@ -117,6 +117,7 @@ func Run(ctx context.Context, c Campaign) (*Report, error) {
 	close(errs)
 	var all []error
 	for err := range errs {
+		r.problem("%v", err)
 		all = append(all, err)
 	}
 	r.leaks(goroutines, files)

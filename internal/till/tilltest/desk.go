@@ -74,7 +74,7 @@ func Open(ctx context.Context, o Options) (*Desk, error) {
 		open = vault.Create
 	}
 	var err error
-	if d.Vault, err = patiently(ctx, open, d.System, vo); err != nil {
+	if d.Vault, err = openUnlocked(ctx, open, d.System, vo); err != nil {
 		return nil, fmt.Errorf("tilltest: open the store: %w", err)
 	}
 	if o.Fresh {
@@ -95,10 +95,10 @@ func Open(ctx context.Context, o Options) (*Desk, error) {
 	return d, nil
 }
 
-// patiently opens the store. A child that another world has just forked may
+// openUnlocked opens the store. A child that another world has just forked may
 // hold the lock of the store's last life for a moment, until it runs its own
 // program.
-func patiently(ctx context.Context, open func(context.Context, access.Agent, vault.Options) (*vault.Vault, error), agent access.Agent, o vault.Options) (*vault.Vault, error) {
+func openUnlocked(ctx context.Context, open func(context.Context, access.Agent, vault.Options) (*vault.Vault, error), agent access.Agent, o vault.Options) (*vault.Vault, error) {
 	for until := time.Now().Add(5 * time.Second); ; {
 		v, err := open(ctx, agent, o)
 		if !errors.Is(err, vault.ErrInUse) || time.Now().After(until) {
