@@ -1,12 +1,14 @@
 package identity
 
 import (
+	"context"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"coffer/internal/access"
+	"coffer/internal/audit"
 	"coffer/internal/fault"
 	"coffer/internal/vault"
 )
@@ -99,3 +101,11 @@ var (
 	ErrNobody  = fault.New(fault.Unauthenticated, "Sign in to go on.")
 	ErrTakenBy = fault.New(fault.Conflict, "This sign-in name is or was somebody's. Choose another.")
 )
+
+// Denied records that an agent asked for what no role of theirs allows, and was
+// turned away before any data was looked for (PCI DSS 10.2.1.4).
+func (i *Identity) Denied(ctx context.Context, agent access.Agent, action access.Action) error {
+	return i.vault.Record(ctx, access.Request{
+		Agent: agent, Action: action, Entity: access.None, Purpose: access.Operations,
+	}, audit.Denied)
+}

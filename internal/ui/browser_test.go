@@ -91,7 +91,7 @@ func (c *clinic) openTab() *tab {
 	c.t.Helper()
 	chromium.once.Do(startChromium)
 	if chromium.missed != "" {
-		c.t.Skip(chromium.missed)
+		c.t.Fatal(chromium.missed)
 	}
 	ctx, stop := chromedp.NewContext(chromium.ctx, chromedp.WithNewBrowserContext())
 	b := &tab{t: c.t, ctx: ctx, base: c.url}

@@ -235,3 +235,21 @@ func TestArrivedFromTheDay(t *testing.T) {
 		t.Error("the choice of a therapist does not choose")
 	}
 }
+
+// Who asks for a page of another role is turned away, and that is an event.
+func TestDenialOfARoleIsRecorded(t *testing.T) {
+	c := newClinic(t, sim.Options{})
+	for who, path := range map[string]string{"ledgers": "/today", "rivera": "/books", "boxes": "/find"} {
+		person := c.signIn(who)
+		person.get("/help")
+		before := c.vault.Status().Events
+		person.get("/help") // what any page costs
+		help := c.vault.Status().Events - before
+		if a := person.get(path); a.status != http.StatusForbidden {
+			t.Errorf("%s gets %s: %d", who, path, a.status)
+		}
+		if got := c.vault.Status().Events - before - help; got != help+1 {
+			t.Errorf("%s asks for %s: %d events, want %d", who, path, got, help+1)
+		}
+	}
+}

@@ -36,8 +36,8 @@ func csrfToken(cookie string) string {
 }
 
 // admit finds out who asks and refuses what the route does not allow them: a
-// form without the session's token, a page that the role cannot open at all.
-// Whether the agent may see this very client is decided below, and recorded.
+// form without the session's token, a page that the role cannot open at all,
+// which is recorded. Whether the agent may see this very client is decided below, and recorded.
 func (s *server) admit(c *call, r route) error {
 	if r.open {
 		return nil
@@ -52,6 +52,9 @@ func (s *server) admit(c *call, r route) error {
 		return errCSRF
 	}
 	if r.action != "" && !c.agent.May(r.action) {
+		if err := s.Identity.Denied(c.Request().Context(), c.agent, r.action); err != nil {
+			return err
+		}
 		return errDenied
 	}
 	return nil
