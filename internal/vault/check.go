@@ -135,16 +135,12 @@ func (v *Vault) between(ctx context.Context, fn func() error) error {
 // head pages, and bbolt's account of used and free pages. The walk before has
 // shown that bbolt's check can't be led astray.
 func (v *Vault) checkFile() error {
-	size, err := v.fileBytes()
+	h, current, err := v.newestHead()
 	if err != nil {
 		return err
 	}
-	h, err := readHeads(v.file, size)
-	if err != nil {
-		return err
-	}
-	if h.torn || h.newest.txid != uint64(v.state.txid) {
-		return damage("head", h.newest.txid, "a head page is damaged")
+	if !current {
+		return damage("head", h.txid, "a head page is damaged")
 	}
 	p, err := beginPages(v.db, true)
 	if err != nil {
@@ -160,7 +156,7 @@ func (v *Vault) checkFile() error {
 		return first
 	})
 	if err != nil {
-		err = damage("bbolt", h.newest.txid, "the pages of the file contradict each other")
+		err = damage("bbolt", h.txid, "the pages of the file contradict each other")
 	}
 	if e := p.close(); err == nil {
 		err = e

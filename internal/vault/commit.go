@@ -227,17 +227,24 @@ func (v *Vault) afterFailure(cause error) error {
 	return diskFault(cause)
 }
 
-// unchanged verifies that the disk holds the state in memory.
-func (v *Vault) unchanged() error {
+// newestHead returns the newer head page of the file, and whether it is that
+// of the state in memory and the other one is sound.
+func (v *Vault) newestHead() (h headPage, current bool, err error) {
 	size, err := v.fileBytes()
 	if err != nil {
-		return err
+		return headPage{}, false, err
 	}
-	h, err := readHeads(v.file, size)
+	both, err := readHeads(v.file, size)
+	return both.newest, !both.torn && both.newest.txid == uint64(v.state.txid), err
+}
+
+// unchanged verifies that the disk holds the state in memory.
+func (v *Vault) unchanged() error {
+	_, current, err := v.newestHead()
 	if err != nil {
 		return err
 	}
-	if h.torn || h.newest.txid != uint64(v.state.txid) {
+	if !current {
 		return errDisk
 	}
 	p, err := beginPages(v.db, false)

@@ -33,7 +33,7 @@ func scan(f io.ReaderAt, h headPage, keys *rootKeys, tables []AnyTable, expected
 	if err := s.addTables(tables); err != nil {
 		return nil, err
 	}
-	pages, err := walkPages(f, h.root, h.top, s.visit)
+	pages, err := walkPages(f, h.root, h.top, s.take)
 	if err != nil {
 		return nil, err
 	}
@@ -101,25 +101,25 @@ func (s *scanner) key(id uint32) *dataKey {
 	return k
 }
 
-// visit takes in one record. The meta record comes first and the keyring
+// take takes in one record. The meta record comes first and the keyring
 // second, as their buckets have the lowest ids.
-func (s *scanner) visit(bucket uint16, key uint64, value []byte) error {
+func (s *scanner) take(bucket uint16, key uint64, value []byte) error {
 	switch {
 	case bucket == metaID:
-		return s.visitMeta(key, value)
+		return s.takeMeta(key, value)
 	case s.meta == nil:
 		return damage("meta", 0, "there is no meta record")
 	case bucket == keyringID:
-		return s.visitKey(key, value)
+		return s.takeKey(key, value)
 	case s.setKey == nil || s.auditKey == nil || s.openingKey == nil:
 		return damage("keyring", 0, "a key of the store itself is missing")
 	case bucket == auditID:
-		return s.visitEvent(key, value)
+		return s.takeEvent(key, value)
 	}
-	return s.visitRecord(bucket, key, value)
+	return s.takeRecord(bucket, key, value)
 }
 
-func (s *scanner) visitMeta(key uint64, value []byte) error {
+func (s *scanner) takeMeta(key uint64, value []byte) error {
 	if key != metaKey || s.meta != nil {
 		return damage("meta", key, "there is more than one meta record")
 	}
@@ -145,7 +145,7 @@ func (s *scanner) visitMeta(key uint64, value []byte) error {
 	return nil
 }
 
-func (s *scanner) visitKey(key uint64, value []byte) error {
+func (s *scanner) takeKey(key uint64, value []byte) error {
 	if key >= uint64(s.meta.NextKey) {
 		return damage("keyring", key, "a key has an id that was never given")
 	}
@@ -167,9 +167,9 @@ func (s *scanner) visitKey(key uint64, value []byte) error {
 	return nil
 }
 
-// visitEvent only counts when the file is being opened: to recompute the
+// takeEvent only counts when the file is being opened: to recompute the
 // audit tree would make each start slower from year to year. Check does it.
-func (s *scanner) visitEvent(key uint64, value []byte) error {
+func (s *scanner) takeEvent(key uint64, value []byte) error {
 	if key != s.events {
 		return damage("audit", s.events, "an event is missing")
 	}
@@ -191,7 +191,7 @@ func (s *scanner) visitEvent(key uint64, value []byte) error {
 	return nil
 }
 
-func (s *scanner) visitRecord(bucket uint16, key uint64, value []byte) error {
+func (s *scanner) takeRecord(bucket uint16, key uint64, value []byte) error {
 	if s.current == nil || s.current.bucket.ID != bucket {
 		if err := s.enter(bucket); err != nil {
 			return err

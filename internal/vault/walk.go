@@ -7,7 +7,7 @@ import (
 )
 
 // A walk reads the tree of pages by positioned reads, not through bbolt's
-// map, and believes nothing: each page is visited once, stays inside the
+// map, and believes nothing: each page is read once, stays inside the
 // file, has its own number and a known kind, its elements lie inside it, and
 // keys rise. A file that passes holds no loop, no shared page and no length
 // that could lead bbolt astray.
@@ -26,14 +26,14 @@ type walk struct {
 	top   uint64
 	seen  []uint64 // bit set of the pages that belong to the tree
 	pages uint64
-	visit func(bucket uint16, key uint64, value []byte) error
+	take  func(bucket uint16, key uint64, value []byte) error
 }
 
-// walkPages calls visit for every record under the root, bucket by bucket in
+// walkPages calls take for every record under the root, bucket by bucket in
 // the order of their ids, each in key order. value is valid during the call.
 // It returns the number of pages, or the first damage.
-func walkPages(f io.ReaderAt, root, top uint64, visit func(uint16, uint64, []byte) error) (uint64, error) {
-	w := &walk{file: f, top: top, seen: make([]uint64, top/64+1), pages: 2, visit: visit}
+func walkPages(f io.ReaderAt, root, top uint64, take func(uint16, uint64, []byte) error) (uint64, error) {
+	w := &walk{file: f, top: top, seen: make([]uint64, top/64+1), pages: 2, take: take}
 	err := w.tree(root, span{}, 0, w.bucket)
 	return w.pages, err
 }
@@ -203,5 +203,5 @@ func (w *walk) record(bucket uint16, page uint64, e element) error {
 	if e.flags != 0 || len(e.key) != 8 {
 		return damage("page", page, "an element is not a record")
 	}
-	return w.visit(bucket, binary.BigEndian.Uint64(e.key), e.value)
+	return w.take(bucket, binary.BigEndian.Uint64(e.key), e.value)
 }
