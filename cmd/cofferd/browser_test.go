@@ -19,19 +19,19 @@ import (
 	"coffer/internal/demo"
 )
 
-// visitor is somebody in front of the demo with a browser.
-type visitor struct {
+// guest is somebody in front of the demo with a browser.
+type guest struct {
 	t    *testing.T
 	ctx  context.Context
 	base string
 	dir  string
 }
 
-// TestVisitorSells does what the README says: starts the demo, opens the
+// TestGuestSells does what the README says: starts the demo, opens the
 // printed address, signs in with the printed sign-in, and takes a card payment
 // with four keys. COFFER_PICTURES names a directory for pictures of it.
-func TestVisitorSells(t *testing.T) {
-	v := visit(t)
+func TestGuestSells(t *testing.T) {
+	v := receive(t)
 	v.signIn("desk")
 	v.until(`document.activeElement?.matches('[data-row]')`)
 	v.picture("today")
@@ -59,10 +59,10 @@ func TestVisitorSells(t *testing.T) {
 	}
 }
 
-// visit starts the demo and a browser.
-func visit(t *testing.T) *visitor {
+// receive starts the demo and a browser.
+func receive(t *testing.T) *guest {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "visit")
+	dir, err := os.MkdirTemp("", "guest")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func visit(t *testing.T) *visitor {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	v := &visitor{t: t, dir: filepath.Join(dir, "d")}
+	v := &guest{t: t, dir: filepath.Join(dir, "d")}
 	t.Cleanup(func() {
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Error(err)
@@ -106,7 +106,7 @@ func visit(t *testing.T) *visitor {
 	return v
 }
 
-func (v *visitor) openBrowser(profile string) {
+func (v *guest) openBrowser(profile string) {
 	v.t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium"), chromedp.DisableGPU,
 		chromedp.IgnoreCertErrors, chromedp.WindowSize(1200, 800), chromedp.NoFirstRun, chromedp.UserDataDir(profile),
@@ -125,7 +125,7 @@ func (v *visitor) openBrowser(profile string) {
 	v.ctx = ctx
 }
 
-func (v *visitor) do(step chromedp.Action[chromedp.Void]) {
+func (v *guest) do(step chromedp.Action[chromedp.Void]) {
 	v.t.Helper()
 	ctx, stop := context.WithTimeout(v.ctx, time.Minute)
 	defer stop()
@@ -134,7 +134,7 @@ func (v *visitor) do(step chromedp.Action[chromedp.Void]) {
 	}
 }
 
-func (v *visitor) text(expression string) string {
+func (v *guest) text(expression string) string {
 	v.t.Helper()
 	ctx, stop := context.WithTimeout(v.ctx, time.Minute)
 	defer stop()
@@ -146,7 +146,7 @@ func (v *visitor) text(expression string) string {
 }
 
 // until waits for an expression to hold on the page.
-func (v *visitor) until(expression string) {
+func (v *guest) until(expression string) {
 	v.t.Helper()
 	ctx, stop := context.WithTimeout(v.ctx, time.Minute)
 	defer stop()
@@ -163,7 +163,7 @@ func (v *visitor) until(expression string) {
 }
 
 // key presses a key as a keyboard does.
-func (v *visitor) key(key, code string, number int64, text string) {
+func (v *guest) key(key, code string, number int64, text string) {
 	v.t.Helper()
 	press := input.DispatchKeyEventParams{Type: "rawKeyDown", Key: key, Code: code, WindowsVirtualKeyCode: number, Text: text}
 	if text != "" {
@@ -178,7 +178,7 @@ func (v *visitor) key(key, code string, number int64, text string) {
 	}
 }
 
-func (v *visitor) signIn(name string) {
+func (v *guest) signIn(name string) {
 	v.t.Helper()
 	code, err := demo.Code(v.dir, name)
 	if err != nil {
@@ -192,7 +192,7 @@ func (v *visitor) signIn(name string) {
 	v.until(`document.readyState === 'complete' && location.pathname !== '/sign-in'`)
 }
 
-func (v *visitor) picture(name string) {
+func (v *guest) picture(name string) {
 	dir := os.Getenv("COFFER_PICTURES")
 	if dir == "" {
 		return
@@ -201,7 +201,7 @@ func (v *visitor) picture(name string) {
 	defer stop()
 	image, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, fmt.Sprintf("visitor-%s.png", name)), image, 0o644)
+		err = os.WriteFile(filepath.Join(dir, fmt.Sprintf("guest-%s.png", name)), image, 0o644)
 	}
 	if err != nil {
 		v.t.Error(err)

@@ -14,7 +14,7 @@ import (
 	"coffer/internal/terminal/sim"
 )
 
-// demoFlags are what a visitor may choose.
+// demoFlags are what a guest may choose.
 type demoFlags struct {
 	dir, listen string
 	seed        uint64

@@ -6,6 +6,6 @@
 //
 // On disk, in the demo's own directory: the TPM's state, the store and its
 // header, the terminal's truth ledger, the boot file, and sign-ins.json, which
-// holds the sample staff's TOTP secrets so that a visitor can sign in. Nothing
+// holds the sample staff's TOTP secrets so that a guest can sign in. Nothing
 // of this exists on a clinic's box.
 package demo

@@ -61,7 +61,7 @@ type Clinic struct {
 	Changed <-chan struct{}
 }
 
-// SignIn is one sample sign-in, as sign-ins.json keeps it for visitors.
+// SignIn is one sample sign-in, as sign-ins.json keeps it for guests.
 type SignIn struct {
 	Name     string `json:"name"`
 	Display  string `json:"display"`
@@ -170,7 +170,10 @@ func roomOf(therapist int) string { return fmt.Sprintf("R%d", therapist+1) }
 // live posts one day of the clinic.
 func (f *furnisher) live(ctx context.Context, day civil.Date, today bool, present time.Time) error {
 	midnight := day.In(present.Location())
-	f.Clock.set(midnight.Add(7 * time.Hour))
+	if today {
+		midnight = midnight.Add(-early(present.Sub(midnight)))
+	}
+	f.Clock.set(min2(midnight.Add(7*time.Hour), present))
 	slots := slotsOn(f.Seed, f.clients, day, today)
 	booked := make([]ident.ID[ident.Appointment], len(slots))
 	for i, s := range slots {

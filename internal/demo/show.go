@@ -299,14 +299,14 @@ func Code(dir, name string) (string, error) {
 	return "", fmt.Errorf("nobody signs in as %q in the sample clinic; the names stand in %s", name, filepath.Join(dir, signInsFile))
 }
 
-// welcome prints what a visitor needs.
+// welcome prints what a guest needs.
 func (st *stage) welcome() error {
 	all, err := readSignIns(st.Dir)
 	if err != nil {
 		return err
 	}
 	w := tabwriter.NewWriter(st.Out, 0, 4, 2, ' ', 0)
-	fmt.Fprintf(w, "\n%s is open at\n\n    https://%s\n\n", ClinicName, st.visit())
+	fmt.Fprintf(w, "\n%s is open at\n\n    https://%s\n\n", ClinicName, st.named())
 	fmt.Fprintf(w, "The browser will warn: the box vouches for itself. Its authority is %s\n\n", st.path(stateDir+"/box-authority.pem"))
 	fmt.Fprintln(w, "Sign in as\tname\tpassword\tone-time code")
 	for _, s := range all {
@@ -327,8 +327,8 @@ func (st *stage) welcome() error {
 	return w.Flush()
 }
 
-// visit returns the address by a name, which browsers like better.
-func (st *stage) visit() string {
+// named returns the address by a name, which browsers like better.
+func (st *stage) named() string {
 	if _, port, err := net.SplitHostPort(st.address); err == nil {
 		return "localhost:" + port
 	}

@@ -279,12 +279,18 @@ func (t *tour) resolved(ctx context.Context, payment string, before money.Amount
 	return fmt.Sprintf("Coffer says %s, the terminal took %s", strings.ReplaceAll(stage, "_", " "), after-before), nil
 }
 
-func (t *tour) killedBeforeCard(ctx context.Context) (string, error) {
-	before, err := t.charged()
-	if err != nil {
-		return "", err
+// presenting begins a sale that now waits for the card. Before is what the
+// terminal had taken until then.
+func (t *tour) presenting(ctx context.Context) (payment string, before money.Amount, err error) {
+	if before, err = t.charged(); err != nil {
+		return "", 0, err
 	}
-	payment, err := t.sell(ctx, "present")
+	payment, err = t.sell(ctx, "present")
+	return payment, before, err
+}
+
+func (t *tour) killedBeforeCard(ctx context.Context) (string, error) {
+	payment, before, err := t.presenting(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -303,19 +309,8 @@ func (t *tour) killedAfterCharge(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		now, err := t.charged()
-		if err != nil {
-			return "", err
-		}
-		if now != before {
-			break
-		}
-		if time.Now().After(deadline) {
-			return "", errors.New("the terminal charged nothing")
-		}
-		time.Sleep(time.Millisecond)
+	if err := t.untilCharged(ctx, before); err != nil {
+		return "", err
 	}
 	if err := t.kill(ctx); err != nil {
 		return "", err
@@ -327,12 +322,25 @@ func (t *tour) killedAfterCharge(ctx context.Context) (string, error) {
 	return seen, err
 }
 
-func (t *tour) unplugged(ctx context.Context) (string, error) {
-	before, err := t.charged()
-	if err != nil {
-		return "", err
+// untilCharged waits until the terminal has taken another sum than before.
+func (t *tour) untilCharged(ctx context.Context, before money.Amount) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		now, err := t.charged()
+		if err != nil || now != before {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.New("the terminal charged nothing")
+		case <-time.After(time.Millisecond):
+		}
 	}
-	payment, err := t.sell(ctx, "present")
+}
+
+func (t *tour) unplugged(ctx context.Context) (string, error) {
+	payment, before, err := t.presenting(ctx)
 	if err != nil {
 		return "", err
 	}

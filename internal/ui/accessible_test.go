@@ -126,7 +126,7 @@ func TestWrongAmountInThePanel(t *testing.T) {
 func TestEveryPageIsAccessible(t *testing.T) {
 	c := busyClinic(t)
 	b := c.openTab()
-	b.visit("/sign-in")
+	b.enter("/sign-in")
 	b.accessible("sign-in")
 	b.fitsPhone("sign-in")
 	paid := c.signIn("desk").get("/clients/" + c.clients[0].ID.String()).body
@@ -136,7 +136,7 @@ func TestEveryPageIsAccessible(t *testing.T) {
 		t.Helper()
 		b.signIn(c, role)
 		for _, path := range paths {
-			b.visit(path)
+			b.enter(path)
 			name := role + strings.ReplaceAll(strings.ReplaceAll(path, "/", "-"), payment[len("/payments/"):], "one")
 			name, _, _ = strings.Cut(strings.Split(name, "?")[0], "06h")
 			b.accessible(name)
@@ -146,13 +146,13 @@ func TestEveryPageIsAccessible(t *testing.T) {
 	client := c.clients[0].ID.String()
 	scan("desk", "/today", "/find", "/help", "/clients/"+client, "/clients/"+client+"/pay", payment,
 		strings.Replace(payment, "/payments/", "/receipts/", 1))
-	b.visit("/clients/" + ident.New[ident.Client](c.clock.now()).String())
+	b.enter("/clients/" + ident.New[ident.Client](c.clock.now()).String())
 	b.accessible("problem")
 	b.fitsPhone("problem")
 	b.expect("404")
 	scan("rivera", "/my/day", "/my/clients/"+client, "/appointments/"+c.day[4].ID.String()+"/close")
 	scan("ledgers", "/books", "/books/journal", "/books/accounts/1100")
-	b.visit("/books/accounts/1060") // an entry's page is opened by its link
+	b.enter("/books/accounts/1060") // an entry's page is opened by its link
 	evaluate[any](b, `document.querySelector('a[href^="/books/entries/"]').click(); 0`)
 	b.until(`location.pathname.startsWith('/books/entries/') && document.readyState === 'complete'`)
 	b.accessible("ledgers-entry")
@@ -166,7 +166,7 @@ func TestSealedPageIsAccessible(t *testing.T) {
 	c.must(err)
 	c.serve(handler, slog.New(slog.DiscardHandler))
 	b := c.openTab()
-	b.visit("/")
+	b.enter("/")
 	b.accessible("sealed")
 	b.fitsPhone("sealed")
 	b.expect("503")
@@ -195,7 +195,7 @@ func TestIdleWarningAndLock(t *testing.T) {
 	evaluate[any](b, `document.querySelector('#still-here').click(); 0`)
 	b.until(`document.querySelector('#idle').firstElementChild.hidden`)
 
-	b.visit("/find")
+	b.enter("/find")
 	b.chord("l", 3)
 	b.until(`location.pathname === '/sign-in' && document.body.innerText.includes('The screen is locked')`)
 	b.accessible("locked")

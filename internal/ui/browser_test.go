@@ -266,8 +266,8 @@ func (b *tab) write(text string) {
 	}
 }
 
-// visit opens a path by its address and waits until its scripts have run.
-func (b *tab) visit(path string) {
+// enter opens a path by its address and waits until its scripts have run.
+func (b *tab) enter(path string) {
 	b.t.Helper()
 	b.do(chromedp.Navigate(b.base + path))
 	b.until(`document.readyState === 'complete'`)
@@ -276,7 +276,7 @@ func (b *tab) visit(path string) {
 // signIn signs a person in through the form.
 func (b *tab) signIn(c *clinic, name string) {
 	b.t.Helper()
-	b.visit("/sign-in")
+	b.enter("/sign-in")
 	b.fillSignIn(c, name)
 	b.until(`document.readyState === 'complete' && !location.pathname.startsWith('/sign-in')`)
 }

@@ -151,7 +151,7 @@ func Complaints(s *sim.Sim) []sim.Violation {
 	return grave
 }
 
-// run is one client's visit to the desk.
+// run is one client at the desk.
 type run struct {
 	desk   *Desk
 	sim    *sim.Sim
