@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"coffer/internal/access"
+	"coffer/internal/access/accesstest"
 	"coffer/internal/ident"
 	"coffer/internal/identity"
 	"coffer/internal/phi"
@@ -147,7 +148,7 @@ func openShop(t *testing.T, b box) (ident.ID[ident.Client], string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := c.roster.Create(t.Context(), c.identity.System("setup"), roster.Details{Name: phi.NewText("Somebody Else")})
+	client, err := c.roster.Create(t.Context(), accesstest.Agent(access.FrontDesk), roster.Details{Name: phi.NewText("Somebody Else")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,12 +46,6 @@ func newBrowser(address, state string) (*browser, error) {
 	}}, nil
 }
 
-// alive reports whether the box serves its pages.
-func (b *browser) alive() bool {
-	_, err := b.open("/healthz")
-	return err == nil
-}
-
 // open returns the page at path, after redirections.
 func (b *browser) open(path string) (string, error) {
 	r, err := b.client.Get(b.base + path)

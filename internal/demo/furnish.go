@@ -102,6 +102,7 @@ func Furnish(ctx context.Context, c Clinic, present time.Time, dir string) error
 			return fmt.Errorf("cannot post %s: %w", day, err)
 		}
 	}
+	f.Clock.set(present)
 	return nil
 }
 
@@ -173,7 +174,7 @@ func (f *furnisher) live(ctx context.Context, day civil.Date, today bool, presen
 	if today {
 		midnight = midnight.Add(-early(present.Sub(midnight)))
 	}
-	f.Clock.set(min2(midnight.Add(7*time.Hour), present))
+	f.Clock.set(midnight.Add(7 * time.Hour))
 	slots := slotsOn(f.Seed, f.clients, day, today)
 	booked := make([]ident.ID[ident.Appointment], len(slots))
 	for i, s := range slots {
@@ -201,8 +202,14 @@ func (f *furnisher) live(ctx context.Context, day civil.Date, today bool, presen
 			return err
 		}
 	}
-	f.Clock.set(present)
 	return nil
+}
+
+// early is by how much the sample clinic's today begins before its usual hour,
+// so that a visitor before eleven finds sessions that were held. Never so much
+// that one would begin before midnight.
+func early(sinceMidnight time.Duration) time.Duration {
+	return min(max(11*time.Hour-sinceMidnight, 0), startTimes[0]).Truncate(30 * time.Minute)
 }
 
 // hold ends one appointment: the client came or did not, is charged, and pays
