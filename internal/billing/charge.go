@@ -62,7 +62,7 @@ var ErrCommand = fault.New(fault.Conflict, "This form was already used for anoth
 
 // ChargeEncounter charges an encounter, once, within a transaction that is
 // allowed encounter.close or charge.post. Asked again it returns the charge
-// that is there.
+// that is there. A service that holds no session (Service.Holds) is ErrNoSession.
 func ChargeEncounter(tx *vault.Tx, e schedule.Encounter, command ident.ID[ident.Command]) (Charge, error) {
 	return post(tx, ledger.EventChargeSession, "encounter/"+e.ID.String(), Charge{
 		Client: e.Client, Appointment: e.Appointment, Encounter: e.ID, Therapist: e.Therapist,
@@ -86,6 +86,9 @@ func post(tx *vault.Tx, event ledger.Event, source string, c Charge) (Charge, er
 		return old, err
 	}
 	service, err := ServiceOf(tx, c.Service)
+	if err == nil && event == ledger.EventChargeSession && !service.Holds() {
+		err = ErrNoSession
+	}
 	if err != nil {
 		return Charge{}, err
 	}

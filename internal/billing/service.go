@@ -64,6 +64,7 @@ type Service struct {
 var (
 	ErrService   = fault.New(fault.Invalid, "A service needs a code of 2 to 8 capital letters and digits, a label of up to 60 letters, a group and a fee. Correct the fee list.")
 	ErrIncome    = fault.New(fault.Invalid, "A service earns on one of the income accounts 4000 to 4190. Choose one of them.")
+	ErrNoSession = fault.New(fault.Invalid, "This service cannot close a session: it is a fee, or it is not offered any more. Choose another service.")
 	ErrNoService = fault.New(fault.Invalid, "There is no such service in the fee list. Choose one that is.")
 )
 
@@ -85,6 +86,10 @@ func (s Service) Validate() error {
 	}
 	return nil
 }
+
+// Holds reports whether a session can be closed with the service: it is
+// offered, and it is not a fee for something that did not take place.
+func (s Service) Holds() bool { return s.Group != Fee && !s.Retired }
 
 // Warning says that a session's length does not fit the service's code. The
 // charge is made all the same, and keeps the warning.

@@ -66,6 +66,9 @@ func (s *server) closeView(c *call, line schedule.Line, service, minutes string)
 		Command: ident.New[ident.Command](s.Now()).String(), Back: home(c.agent),
 	}
 	for _, one := range services {
+		if !one.Holds() {
+			continue
+		}
 		v.Services = append(v.Services, choice{ID: one.Code, Name: one.Label, Chosen: one.Code == service})
 	}
 	return v, nil

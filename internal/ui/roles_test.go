@@ -207,12 +207,20 @@ func TestOtherServiceAndLength(t *testing.T) {
 	okafor := c.signIn("okafor")
 	path := "/appointments/" + c.day[5].ID.String() + "/close"
 	page := okafor.get(path)
+	if !strings.Contains(page.body, "Individual, 60 min") || strings.Contains(page.body, "Missed appointment") {
+		t.Errorf("the services to close a session with:\n%s", page.body)
+	}
 	form := page.fill(t, path, url.Values{"service": {"90837"}, "minutes": {"two"}})
 	wrong := okafor.post(path, form)
 	if wrong.status != http.StatusUnprocessableEntity || !strings.Contains(wrong.body, "whole minutes") || !strings.Contains(wrong.body, `value="two"`) {
 		t.Errorf("%d\n%s", wrong.status, wrong.body)
 	}
 	form.Set("minutes", "60")
+	form.Set("service", "NOSHOW")
+	if a := okafor.post(path, form); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "This service cannot close a session") {
+		t.Errorf("a session closed with a fee: %d\n%s", a.status, a.body)
+	}
+	form.Set("service", "90837")
 	if a := okafor.post(path, form); a.url.Path != "/my/day" || !strings.Contains(a.body, "Held") {
 		t.Errorf("%s %d", a.url, a.status)
 	}
