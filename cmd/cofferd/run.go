@@ -152,7 +152,7 @@ func (d *daemon) serveClinic(ctx context.Context, l net.Listener, box *clinic) e
 		Certificate: func() time.Time { return leaf().Leaf.NotAfter },
 	})
 	handler, err := ui.New(ui.Options{
-		Clinic: d.config.Clinic, Names: d.config.Names, Zone: d.config.zone(), Now: d.now,
+		Clinic: d.config.Clinic, Demo: d.config.Demo, Names: d.config.Names, Zone: d.config.zone(), Now: d.now,
 		Identity: box.identity, Roster: box.roster, Schedule: box.schedule, Books: box.books,
 		Billing: box.billing, Till: box.till, Ops: d.ops, Bell: d.bell, Log: d.log,
 	})

@@ -2,6 +2,9 @@ package ui
 
 import (
 	"sync"
+
+	"coffer/internal/fault"
+	"coffer/internal/ident"
 )
 
 // Bell is the doorbell of the pages: whoever changes something rings its topic
@@ -10,8 +13,15 @@ import (
 // *Bell may be rung and does nothing.
 type Bell struct {
 	mu     sync.Mutex
-	ears   map[chan string]struct{}
+	ears   map[chan string]ear
 	closed bool
+}
+
+// ear is one page that listens: whose session it is, and which topics may
+// reach it.
+type ear struct {
+	session ident.ID[ident.Session]
+	hears   func(topic string) bool
 }
 
 // topicAll asks a page to read everything again: what a listener gets instead
@@ -24,57 +34,79 @@ const topicDay = "day"
 // earSlots is how many topics may wait for one listener.
 const earSlots = 32
 
-// NewBell returns a bell that nobody listens to yet.
-func NewBell() *Bell { return &Bell{ears: map[chan string]struct{}{}} }
+// earsMax is how many pages of one session may listen at the same time.
+const earsMax = 16
 
-// Ring tells every listener that topic has changed. It never waits: a listener
-// that is behind is told to read everything again.
+// errEars stops a browser that opens streams without end. Its pages go on, and
+// ask every few seconds instead.
+var errEars = fault.New(fault.Exhausted, "Too many pages of this session are open. Close some of them.")
+
+// NewBell returns a bell that nobody listens to yet.
+func NewBell() *Bell { return &Bell{ears: map[chan string]ear{}} }
+
+// Ring tells every listener that may hear of it that topic has changed. It
+// never waits: a listener that is behind is told to read everything again.
 func (b *Bell) Ring(topic string) {
 	if b == nil {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for ear := range b.ears {
-		offer(ear, topic)
+	for to, ear := range b.ears {
+		if ear.hears(topic) {
+			offer(to, topic)
+		}
 	}
 }
 
-// offer puts topic into ear; into a full ear it puts topicAll in place of what
+// offer puts topic into to; into a full one it puts topicAll in place of what
 // waits there. Only Ring sends, under the lock, so there is room after a take.
-func offer(ear chan string, topic string) {
+func offer(to chan string, topic string) {
 	select {
-	case ear <- topic:
+	case to <- topic:
 		return
 	default:
 	}
 	for {
 		select {
-		case <-ear:
+		case <-to:
 			continue
 		default:
 		}
 		break
 	}
-	ear <- topicAll
+	to <- topicAll
 }
 
-// listen returns a channel of topics and the function that ends listening. The
-// channel is closed when the bell is.
-func (b *Bell) listen() (<-chan string, func()) {
-	ear := make(chan string, earSlots)
+// listen returns a channel of the topics that page may hear, and the function
+// that ends listening; or errEars. The channel is closed when the bell is.
+func (b *Bell) listen(page ear) (<-chan string, func(), error) {
+	topics := make(chan string, earSlots)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
-		close(ear)
-		return ear, func() {}
+		close(topics)
+		return topics, func() {}, nil
 	}
-	b.ears[ear] = struct{}{}
-	return ear, func() {
+	if b.earsOf(page.session) >= earsMax {
+		return nil, nil, errEars
+	}
+	b.ears[topics] = page
+	return topics, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		delete(b.ears, ear)
+		delete(b.ears, topics)
+	}, nil
+}
+
+func (b *Bell) earsOf(session ident.ID[ident.Session]) int {
+	n := 0
+	for _, ear := range b.ears {
+		if ear.session == session {
+			n++
+		}
 	}
+	return n
 }
 
 // Close ends every stream, so that a server which shuts down need not wait for
@@ -83,8 +115,8 @@ func (b *Bell) Close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
-	for ear := range b.ears {
-		close(ear)
+	for topics := range b.ears {
+		close(topics)
 	}
 	clear(b.ears)
 }

@@ -5,10 +5,20 @@ import (
 	"testing"
 )
 
+// overhear listens to everything.
+func overhear(t *testing.T, b *Bell) (<-chan string, func()) {
+	t.Helper()
+	topics, stop, err := b.listen(ear{hears: func(string) bool { return true }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return topics, stop
+}
+
 func TestBellTellsEveryListener(t *testing.T) {
 	b := NewBell()
-	one, stopOne := b.listen()
-	two, stopTwo := b.listen()
+	one, stopOne := overhear(t, b)
+	two, stopTwo := overhear(t, b)
 	defer stopTwo()
 	b.Ring("day")
 	if got := []string{<-one, <-two}; got[0] != "day" || got[1] != "day" {
@@ -28,7 +38,7 @@ func TestBellTellsEveryListener(t *testing.T) {
 
 func TestSlowListenerIsToldToReadEverything(t *testing.T) {
 	b := NewBell()
-	ear, stop := b.listen()
+	ear, stop := overhear(t, b)
 	defer stop()
 	for i := range earSlots + 1 {
 		b.Ring(strconv.Itoa(i))
@@ -44,7 +54,7 @@ func TestSlowListenerIsToldToReadEverything(t *testing.T) {
 
 func TestClosedBellEndsItsStreams(t *testing.T) {
 	b := NewBell()
-	ear, stop := b.listen()
+	ear, stop := overhear(t, b)
 	b.Close()
 	b.Close()
 	b.Ring("day")
@@ -52,7 +62,7 @@ func TestClosedBellEndsItsStreams(t *testing.T) {
 	if _, open := <-ear; open {
 		t.Error("a stream goes on after the bell closed")
 	}
-	late, stopLate := b.listen()
+	late, stopLate := overhear(t, b)
 	defer stopLate()
 	if _, open := <-late; open {
 		t.Error("a stream began after the bell closed")

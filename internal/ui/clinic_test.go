@@ -20,6 +20,7 @@ import (
 
 	firmwareconfig "coffer/firmware-config"
 	"coffer/internal/access"
+	"coffer/internal/access/accesstest"
 	"coffer/internal/billing"
 	"coffer/internal/books"
 	"coffer/internal/civil"
@@ -147,7 +148,7 @@ func (c *clinic) open(options sim.Options, zone *time.Location) {
 	c.furnish(clients, days, charges, system, zone)
 	c.must(c.till.Recover(c.t.Context()))
 	handler, err := ui.New(ui.Options{
-		Clinic: clinicName, Names: []string{hostName, "127.0.0.1"}, Zone: zone, Now: c.clock.now,
+		Clinic: clinicName, Demo: true, Names: []string{hostName, "127.0.0.1"}, Zone: zone, Now: c.clock.now,
 		Identity: people, Roster: clients, Schedule: days, Books: accounts, Billing: charges, Till: c.till,
 		Bell: bell, Log: log, Ops: c.box(accounts),
 	})
@@ -211,21 +212,22 @@ func (c *clinic) hire(people *identity.Identity, system access.Agent) {
 func (c *clinic) furnish(clients *roster.Roster, days *schedule.Schedule, charges *billing.Billing, system access.Agent, zone *time.Location) {
 	c.t.Helper()
 	ctx, today := c.t.Context(), civil.Of(c.clock.now().In(zone))
+	desk := accesstest.Agent(access.FrontDesk)
 	c.must(days.AddRoom(ctx, system, schedule.Room{Code: "B2", Label: "Blue room"}))
 	for i, name := range clientNames {
-		client, err := clients.Create(ctx, system, roster.Details{
+		client, err := clients.Create(ctx, desk, roster.Details{
 			Name: phi.NewText(name), Born: phi.NewText("1987-05-30"), Phone: phi.NewText(fmt.Sprintf("(207) 555-01%02d", i)),
 			Memo: phi.NewText("prefers the side door"),
 		})
 		c.must(err)
 		therapist := c.people[[]string{"rivera", "okafor"}[i%2]].ID
-		c.must(clients.Assign(ctx, system, roster.Assignment{Therapist: therapist, Client: client.ID, From: today.AddDays(-30), Until: roster.Forever}))
+		c.must(clients.Assign(ctx, desk, roster.Assignment{Therapist: therapist, Client: client.ID, From: today.AddDays(-30), Until: roster.Forever}))
 		start := today.In(zone).Add(time.Duration(8+i) * time.Hour)
-		appointment, err := days.Book(ctx, system, schedule.Booking{Client: client.ID, Therapist: therapist, Start: start, Minutes: 45, Service: "90834"})
+		appointment, err := days.Book(ctx, desk, schedule.Booking{Client: client.ID, Therapist: therapist, Start: start, Minutes: 45, Service: "90834"})
 		c.must(err)
 		if i < 4 {
-			c.must(days.CheckIn(ctx, system, appointment.ID))
-			_, err := charges.Close(ctx, system, appointment.ID, "90834", 45, ident.New[ident.Command](c.clock.now()))
+			c.must(days.CheckIn(ctx, desk, appointment.ID))
+			_, err := charges.Close(ctx, desk, appointment.ID, "90834", 45, ident.New[ident.Command](c.clock.now()))
 			c.must(err)
 		}
 		c.clients, c.day = append(c.clients, client), append(c.day, appointment)

@@ -5,14 +5,35 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"coffer/internal/access"
+	"coffer/internal/till"
 )
 
-// How a page's stream behaves: how soon a browser reconnects, and how often
-// the stream proves that it lives and that its session does.
+// How a page's stream behaves: how soon a browser reconnects, how often the
+// stream proves that it lives and that its session does, and how long a browser
+// may take to accept what it is sent.
 const (
-	streamRetry = 500 * time.Millisecond
-	streamBeat  = 15 * time.Second
+	streamRetry    = 500 * time.Millisecond
+	streamBeat     = 15 * time.Second
+	streamPatience = 10 * time.Second
 )
+
+// hears returns which topics may reach a page of agent: those of which it may
+// read what has changed. The identifier of a payment is for those alone who may
+// read payments.
+func hears(agent access.Agent) func(topic string) bool {
+	payments, day, terminals := agent.May(access.PaymentRead), agent.May(access.DayRead), agent.May(access.TerminalStatus)
+	return func(topic string) bool {
+		switch {
+		case topic == topicDay:
+			return day
+		case topic == till.TopicTerminals:
+			return terminals
+		}
+		return payments
+	}
+}
 
 // GET /bell streams topics (text/event-stream), one event each, no data. It
 // ends with the session, with the page, or when the bell closes.
@@ -20,13 +41,13 @@ func (s *server) listen(c *call) error {
 	if s.bell == nil {
 		return errNoPage
 	}
-	topics, stop := s.bell.listen()
+	topics, stop, err := s.bell.listen(ear{c.agent.SessionID(), hears(c.agent)})
+	if err != nil {
+		return err
+	}
 	defer stop()
 	w := c.Response()
 	stream := http.NewResponseController(w)
-	if err := stream.SetWriteDeadline(time.Time{}); err != nil {
-		return err
-	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.WriteHeader(http.StatusOK)
 	if err := send(w, stream, fmt.Sprintf("retry: %d\n\n", streamRetry.Milliseconds())); err != nil {
@@ -62,9 +83,17 @@ func (s *server) beat(c *call) string {
 	return ": \n\n"
 }
 
+// send writes one message. A browser that does not take it in time loses its
+// stream; between messages a stream may be silent for as long as it likes.
 func send(w http.ResponseWriter, stream *http.ResponseController, message string) error {
+	if err := stream.SetWriteDeadline(time.Now().Add(streamPatience)); err != nil {
+		return err
+	}
 	if _, err := fmt.Fprint(w, message); err != nil {
 		return err
 	}
-	return stream.Flush()
+	if err := stream.Flush(); err != nil {
+		return err
+	}
+	return stream.SetWriteDeadline(time.Time{})
 }

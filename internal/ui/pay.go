@@ -43,7 +43,7 @@ type payForm struct {
 	amount   money.Amount
 	due      money.Amount // what the page showed as due
 	typed    string
-	card     bool
+	card     bool // or else cash
 	over     bool
 	second   bool
 }
@@ -132,9 +132,13 @@ func (s *server) pay(c *call) error {
 }
 
 func readPayForm(c *call) (payForm, error) {
+	tender := till.Tender(c.FormValue("tender"))
 	form := payForm{
-		typed: c.FormValue("amount"), card: c.FormValue("tender") == "card",
+		typed: c.FormValue("amount"), card: tender == till.TenderCard,
 		over: c.FormValue("over") == "yes", second: c.FormValue("second") == "yes",
+	}
+	if tender != till.TenderCard && tender != till.TenderCash {
+		return form, errForm
 	}
 	var err error
 	if form.due, err = money.Parse(c.FormValue("due")); err != nil {

@@ -132,6 +132,11 @@ func (s *server) payment(c *call) error {
 	return s.showPayment(c, id)
 }
 
+// GET /payments/:id/again is the same page for a browser without JavaScript
+// that reads it again by itself: that is nobody's act, so it is a background
+// route.
+func (s *server) paymentAgain(c *call) error { return s.payment(c) }
+
 // showPayment renders a payment with the client's name at its head.
 func (s *server) showPayment(c *call, id ident.ID[ident.Attempt]) error {
 	ctx := c.Request().Context()
@@ -151,7 +156,7 @@ func (s *server) showPayment(c *call, id ident.ID[ident.Attempt]) error {
 	}
 	whole := view[progressView]{frame: c.frame(progressPage.title), Body: v}
 	if v.Live {
-		whole.Refresh = 3
+		whole.Refresh = "3;url=/payments/" + v.ID + "/again"
 	}
 	return write(c, progressPage, http.StatusOK, whole)
 }
@@ -166,9 +171,6 @@ func (s *server) progress(c *call) error {
 	p, err := s.Till.Payment(c.Request().Context(), c.agent, id)
 	if err != nil {
 		return err
-	}
-	if p.Final {
-		s.bell.Ring(topicDay)
 	}
 	v := s.progressOf(p)
 	v.MayVoid = false
@@ -195,21 +197,27 @@ func (s *server) answer(c *call) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	if c.FormValue("answer") != "second" {
-		if err := s.Till.AnswerSame(ctx, c.agent, id); err != nil {
-			return err
-		}
-		return s.toPayment(c, id)
+	switch c.FormValue("answer") {
+	case "same":
+		err = s.Till.AnswerSame(ctx, c.agent, id)
+	case "second":
+		id, err = s.answerSecond(c, id)
+	default:
+		err = errForm
 	}
-	command, err := ident.Parse[ident.Command](c.FormValue("command"))
-	if err != nil {
-		return errForm
-	}
-	second, err := s.Till.AnswerSecond(ctx, c.agent, id, command)
 	if err != nil {
 		return err
 	}
-	return s.toPayment(c, second)
+	return s.toPayment(c, id)
+}
+
+// answerSecond starts the second payment and returns it.
+func (s *server) answerSecond(c *call, id ident.ID[ident.Attempt]) (ident.ID[ident.Attempt], error) {
+	command, err := ident.Parse[ident.Command](c.FormValue("command"))
+	if err != nil {
+		return id, errForm
+	}
+	return s.Till.AnswerSecond(c.Request().Context(), c.agent, id, command)
 }
 
 // POST /payments/:id/void

@@ -29,10 +29,11 @@ type frame struct {
 	Who      string // the signed-in person; empty when nobody is
 	Roles    string
 	Menu     []menuItem
-	Bell     bool // the page listens to the doorbell
-	IdleWarn int  // seconds without an act until the warning; 0: no limit
-	IdleEnd  int  // seconds without an act until the session's end
-	Refresh  int  // seconds until a browser without JavaScript reads again; 0: never
+	Bell     bool   // the page listens to the doorbell
+	IdleWarn int    // seconds without an act until the warning; 0: no limit
+	IdleEnd  int    // seconds without an act until the session's end
+	Refresh  string // when and what a browser without JavaScript reads again: "3;url=/…"; empty: never
+	Demo     bool   // a sample clinic: every page says so
 }
 
 type menuItem struct {
@@ -133,7 +134,7 @@ func both[T any](c *call, whole, fragment page[T], status int, body T) error {
 // frame returns the frame of a page for the person who asks for it.
 func (c *call) frame(title string) frame {
 	s := c.server
-	f := frame{Title: title, Clinic: s.clinic, Version: web.Version()}
+	f := frame{Title: title, Clinic: s.clinic, Version: web.Version(), Demo: s.Demo}
 	if c.agent.IsNobody() {
 		return f
 	}

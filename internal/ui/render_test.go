@@ -225,6 +225,22 @@ func TestTitlesCarryNoData(t *testing.T) {
 	}
 }
 
+// Every page of a sample clinic says that it is one, and no other page does.
+func TestSampleClinicSaysSo(t *testing.T) {
+	for _, demo := range []bool{true, false} {
+		s := testServer(t)
+		s.Demo = demo
+		w := httptest.NewRecorder()
+		c := s.callOf(s.echo().NewContext(httptest.NewRequest("GET", "/sign-in", nil), w))
+		if err := render(c, signInPage, 200, signInView{}); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(w.Body.String(), "Sample clinic") != demo {
+			t.Errorf("demo %v:\n%s", demo, w.Body)
+		}
+	}
+}
+
 func TestNothingIsWrittenWhenAPageBreaks(t *testing.T) {
 	s := testServer(t)
 	broken := page[struct{}]{"receipt.html", "Receipt", "main"} // wants a receipt

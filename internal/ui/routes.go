@@ -53,6 +53,7 @@ var routes = []route{
 	{method: get, path: "/clients/:id/pay", action: access.PaymentTake, handler: (*server).payForm},
 	{method: post, path: "/payments", action: access.PaymentTake, handler: (*server).pay},
 	{method: get, path: "/payments/:id", action: access.PaymentRead, handler: (*server).payment},
+	{method: get, path: "/payments/:id/again", action: access.PaymentRead, handler: (*server).paymentAgain, background: true},
 	{method: get, path: "/payments/:id/progress", action: access.PaymentRead, handler: (*server).progress, background: true},
 	{method: post, path: "/payments/:id/cancel", action: access.PaymentCancel, handler: (*server).cancel},
 	{method: post, path: "/payments/:id/answer", action: access.PaymentTake, handler: (*server).answer},

@@ -230,6 +230,35 @@ func TestSecondEqualPaymentAsksFirst(t *testing.T) {
 	}
 }
 
+// A form that does not say exactly how to pay, or which payment it is, does
+// nothing: no word stands for another.
+func TestFormsTakeExactWords(t *testing.T) {
+	c := newClinic(t, sim.Options{})
+	desk := c.signIn("desk")
+	for _, tender := range []string{"", "Card", "check", "cash "} {
+		a := desk.payNatively(c, 0, tender, nil)
+		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "The form did not arrive whole.") {
+			t.Errorf("paid by %q: %d", tender, a.status)
+		}
+	}
+	if a := desk.get("/clients/" + c.clients[0].ID.String()); !strings.Contains(a.body, "No payments yet.") {
+		t.Errorf("money moved:\n%s", a.body)
+	}
+	desk.until(desk.payNatively(c, 0, "card", nil).url.Path, "Approved")
+	c.must(c.sim.Inject(sim.Fault{Kind: sim.HostDup}))
+	path := desk.payNatively(c, 1, "card", nil).url.Path
+	page := desk.until(path, "Paid twice?")
+	for _, word := range []string{"", "yes", "Second"} {
+		a := desk.post(path+"/answer", page.fill(t, path+"/answer", url.Values{"answer": {word}}))
+		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "The form did not arrive whole.") {
+			t.Errorf("the answer %q: %d", word, a.status)
+		}
+	}
+	if a := desk.get(path); !strings.Contains(a.body, "Paid twice?") {
+		t.Errorf("the question is gone:\n%s", a.body)
+	}
+}
+
 func TestVoidFromThePaymentsPage(t *testing.T) {
 	c := newClinic(t, sim.Options{})
 	desk := c.signIn("desk")

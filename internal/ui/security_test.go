@@ -203,6 +203,27 @@ func TestPollingDoesNotKeepASessionAlive(t *testing.T) {
 	}
 }
 
+// A browser without JavaScript reads a running payment again by itself; that
+// shows the same page, and keeps no session alive.
+func TestPaymentReadAgainByItself(t *testing.T) {
+	c := newClinic(t, sim.Options{Manual: true})
+	desk := c.signIn("desk")
+	page := desk.payNatively(c, 0, "card", nil)
+	again := page.url.Path + "/again"
+	for _, a := range []answer{desk.get(page.url.Path), desk.get(again)} {
+		if !strings.Contains(a.body, `<noscript><meta http-equiv="refresh" content="3;url=`+again+`"></noscript>`) || !strings.Contains(a.body, clientNames[0]) {
+			t.Errorf("%s: %d\n%s", a.url, a.status, a.body)
+		}
+	}
+	for range 11 {
+		c.clock.advance(time.Minute)
+		desk.get(again)
+	}
+	if a := desk.get("/session"); a.status != http.StatusUnauthorized {
+		t.Errorf("the session lives after 11 idle minutes: %d", a.status)
+	}
+}
+
 func TestProblemsSayWhatToDo(t *testing.T) {
 	c := newClinic(t, sim.Options{})
 	desk := c.signIn("desk")

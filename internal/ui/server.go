@@ -23,6 +23,7 @@ import (
 // All parts but Bell and Log must be there.
 type Options struct {
 	Clinic string         // the clinic's name, for heads of pages and receipts
+	Demo   bool           // a sample clinic with invented clients: every page says so
 	Names  []string       // DNS names and addresses under which the box answers, lower case, no port
 	Zone   *time.Location // the clinic's zone; nil: UTC
 	Now    func() time.Time
