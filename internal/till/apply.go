@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"coffer/internal/access"
 	"coffer/internal/ident"
 	"coffer/internal/terminal/protocol"
 	"coffer/internal/vault"
@@ -203,64 +202,4 @@ func byRef(tx *vault.Tx, ref string) (attemptRow, bool, error) {
 		return attemptRow{}, false, nil
 	}
 	return attempts.First(tx, indexRef, ref)
-}
-
-// stray keeps an answer that belongs to no running command. It resolves the
-// attempt whose reference it bears, if that is not known yet; and money that
-// moved although the terminal had said otherwise comes into the books now.
-func (t *Till) stray(o protocol.Outcome) error {
-	var touched ident.ID[ident.Attempt]
-	err := t.vault.Update(context.Background(), t.request(access.PaymentStep, touched), func(tx *vault.Tx) error {
-		row, ok, err := byRef(tx, o.Ref)
-		if err != nil {
-			return err
-		}
-		id := row.Shared.ID
-		if err := note(tx, id, event{Name: "stray", Reason: code(string(o.Reason)), Amount: o.Approved, Ref: code(o.Ref)}); err != nil || !ok {
-			return err
-		}
-		touched = id
-		if row.Shared.atTerminal() {
-			return t.resolve(tx, row, o)
-		}
-		return t.late(tx, row, o)
-	})
-	if err == nil {
-		t.after("stray")
-		if !touched.IsZero() {
-			t.bell(topic(touched))
-		}
-	}
-	return err
-}
-
-// late brings an approval into the books that came after the terminal had
-// said that no money moved.
-func (t *Till) late(tx *vault.Tx, row attemptRow, o protocol.Outcome) error {
-	a := &row.Shared
-	if a.Result.moved() || a.asks() || a.Result == Same || a.Result == Duplicate {
-		return nil
-	}
-	switch o.Result {
-	case protocol.Approved, protocol.Partial:
-	case protocol.Duplicate:
-		o = asApproval(a, o)
-	default:
-		return nil
-	}
-	v := decideApproval(a, o, "late")
-	if v.state != Resulted {
-		v = verdict{state: Manual, reason: v.reason}
-	}
-	if v.state == Manual && a.State == Manual {
-		return nil
-	}
-	e, err := t.enact(tx, a, v, o)
-	if err != nil {
-		return err
-	}
-	if err := attempts.Replace(tx, row); err != nil {
-		return err
-	}
-	return note(tx, a.ID, *e)
 }

@@ -19,7 +19,8 @@ type Finding struct {
 
 // Check compares every attempt with its ledger entries: money that moved is
 // posted, once and for the same amount; money that did not is released; what is
-// not resolved is pending. It returns what does not agree, and an error only
+// not resolved is pending. An approval that belongs to no attempt is a finding
+// too, until two people have decided. It returns what does not agree, and an error only
 // when it cannot read.
 func Check(tx *vault.Tx) ([]Finding, error) {
 	var found []Finding
@@ -41,7 +42,8 @@ func Check(tx *vault.Tx) ([]Finding, error) {
 			found = append(found, Finding{a.ID, what})
 		}
 	}
-	return found, nil
+	waiting, err := checkStrays(tx)
+	return append(found, waiting...), err
 }
 
 // Check is the function Check in a view of its own, for whoever may verify the

@@ -15,6 +15,9 @@ type Sale struct {
 	// ConfirmDuplicate says that a person confirmed a second payment of the
 	// same amount for the same client within DuplicateWindow.
 	ConfirmDuplicate bool
+	// DueOnly refuses more than the client owes at the moment of the commit,
+	// with ErrOverDue. Without it the rest becomes the client's credit.
+	DueOnly bool
 }
 
 // CashSale asks for a cash payment. Tendered is what the client handed over;
@@ -25,6 +28,7 @@ type CashSale struct {
 	Amount           money.Amount
 	Tendered         money.Amount
 	ConfirmDuplicate bool
+	DueOnly          bool
 }
 
 // Void takes back a whole payment: at the terminal for a card payment (only
@@ -56,11 +60,15 @@ const (
 	EvidenceBank      Evidence = "bank_confirmation" // the card holder's bank
 )
 
-// Resolution is one person's statement of what became of a payment in the
-// manual stage. It takes effect when a second person states the same.
+// Resolution is one person's statement of what became of a payment that
+// Payment.MayResolve offers. It takes effect when a second person states the
+// same.
 type Resolution struct {
 	Attempt  ident.ID[ident.Attempt]
 	Charged  bool
 	Approved money.Amount // when Charged
 	Evidence Evidence
+	// Client says whose money a stray approval is that names no payment of this
+	// journal (StageStray and a zero Payment.Client), when Charged. Else zero.
+	Client ident.ID[ident.Client]
 }

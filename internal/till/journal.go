@@ -26,33 +26,43 @@ func (t *Till) journal(ctx context.Context, id ident.ID[ident.Attempt], step fun
 func (t *Till) journalAs(ctx context.Context, req access.Request, id ident.ID[ident.Attempt], step func(tx *vault.Tx, a *attempt) (*change, error)) (attempt, error) {
 	var now attempt
 	var made *change
-	err := t.vault.Update(ctx, req, func(tx *vault.Tx) error {
-		row, err := rowOf(tx, id)
-		if err != nil {
-			return err
-		}
-		made, err = step(tx, &row.Shared)
-		if err != nil {
-			return err
-		}
-		now = row.Shared
-		if made == nil {
-			return nil
-		}
-		tx.Detail("attempt.state", row.Shared.State)
-		if err := attempts.Replace(tx, row); err != nil {
-			return err
-		}
-		return note(tx, id, *made)
+	err := t.vault.Update(ctx, req, func(tx *vault.Tx) (err error) {
+		now, made, err = alter(tx, id, step)
+		return err
 	})
+	if err == nil {
+		t.tell(now, made)
+	}
+	return now, err
+}
+
+// alter lets step change an attempt and keeps what it did.
+func alter(tx *vault.Tx, id ident.ID[ident.Attempt], step func(tx *vault.Tx, a *attempt) (*change, error)) (attempt, *change, error) {
+	row, err := rowOf(tx, id)
 	if err != nil {
-		return now, err
+		return attempt{}, nil, err
 	}
-	if made != nil {
-		t.after(made.Name)
-		t.bell(topic(id))
+	made, err := step(tx, &row.Shared)
+	if err != nil || made == nil {
+		return row.Shared, nil, err
 	}
-	return now, nil
+	tx.Detail("attempt.state", row.Shared.State)
+	if err := attempts.Replace(tx, row); err != nil {
+		return row.Shared, nil, err
+	}
+	return row.Shared, made, note(tx, id, *made)
+}
+
+// tell tells everybody of a change, after its commit.
+func (t *Till) tell(a attempt, made *change) {
+	if made == nil {
+		return
+	}
+	t.after(made.Name)
+	t.bell(topic(a.ID))
+	if a.State == Closed {
+		t.bell(TopicDay)
+	}
 }
 
 // note appends an event.

@@ -44,7 +44,7 @@ func (l *lane) start(unknown []ident.ID[ident.Attempt]) {
 	l.mu.Lock()
 	l.open, l.unknown = true, append(unknown, l.unknown...)
 	l.mu.Unlock()
-	l.terminal.OnStray(l.till.stray)
+	l.terminal.OnStray(l.stray)
 	l.till.running.Go(func() { l.loop(l.till.ctx) })
 }
 
@@ -62,6 +62,10 @@ func (l *lane) doubt(id ident.ID[ident.Attempt]) {
 	l.unknown = append(l.unknown, id)
 	l.mu.Unlock()
 }
+
+// reread makes the lane look again at an unknown attempt that somebody else
+// has settled.
+func (l *lane) reread(ident.ID[ident.Attempt]) { l.nudge() }
 
 func (l *lane) nudge() {
 	select {

@@ -51,6 +51,7 @@ const (
 	StageSame        Stage = "same"        // final: it was the same payment, nothing charged again
 	StageSecond      Stage = "second"      // final: judged to be a second payment, which is one of its own
 	StageManual      Stage = "manual"      // terminal and journal disagree: two people decide
+	StageStray       Stage = "stray"       // an approval that belongs to no attempt: two people decide
 )
 
 // Payment is what a page shows of one attempt. All texts are complete English
@@ -60,7 +61,7 @@ type Payment struct {
 	Kind     Kind
 	Tender   Tender
 	Client   ident.ID[ident.Client]
-	Original ident.ID[ident.Attempt] // of a void or refund: the payment it takes back
+	Original ident.ID[ident.Attempt] // of a void or refund: the payment it takes back; of a stray: the one it names
 
 	Terminal     ident.ID[ident.Terminal] // zero for cash
 	TerminalName string
@@ -84,6 +85,11 @@ type Payment struct {
 	MayRefund bool // the payment can be refunded
 	Choice    bool // a person must answer the duplicate question (AnswerSame, AnswerSecond)
 
+	// MayResolve says that two people may state what became of it (Resolve).
+	MayResolve bool
+	// Proposal is what the first of them stated; nil while nobody has.
+	Proposal *Proposal
+
 	Brand    string // "Visa"; empty until known
 	LastFour string
 	AuthCode string
@@ -93,6 +99,18 @@ type Payment struct {
 	Started time.Time
 	Elapsed time.Duration // since Started, until the end when Final
 	Steps   []Step        // what happened so far, oldest first
+}
+
+// Proposal is what one person stated about a payment. It takes effect when a
+// second person states the same.
+type Proposal struct {
+	By       string // sign-in name of the person
+	At       time.Time
+	Charged  bool
+	Approved money.Amount           // when Charged
+	Client   ident.ID[ident.Client] // of a stray approval whose client is not known: whose it is
+	Evidence Evidence               // what the person looked at
+	Staff    ident.ID[ident.Staff]  // who must not be the second person
 }
 
 // Step is one line of a payment's history on its page.

@@ -100,12 +100,16 @@ type attempt struct {
 	Proposal *proposal `cbor:"60,keyasint,omitempty"` // first person's decision
 }
 
-// proposal is what one person says became of a manual attempt.
+// proposal is what one person says became of an attempt.
 type proposal struct {
 	Staff    ident.ID[ident.Staff] `cbor:"1,keyasint"`
 	Charged  bool                  `cbor:"2,keyasint"`
 	Approved money.Amount          `cbor:"3,keyasint"`
 	Evidence Evidence              `cbor:"4,keyasint"`
+
+	By     string                 `cbor:"5,keyasint,omitempty"` // sign-in name
+	At     time.Time              `cbor:"6,keyasint"`
+	Client ident.ID[ident.Client] `cbor:"7,keyasint"` // of a stray approval
 }
 
 // atTerminal reports whether the attempt still needs its terminal: it may have
@@ -172,6 +176,7 @@ const (
 	indexState    = "state"    // while not closed
 	indexDay      = "day"      // time alone
 	indexAttempt  = "attempt"
+	indexHost     = "host" // the processor's reference
 )
 
 func only(use bool, key string) []string {
@@ -189,6 +194,7 @@ var attempts = vault.NewTable(vault.BucketAttempts,
 	vault.NewIndex(indexLock, func(r attemptRow) []string { return only(r.Shared.unresolved(), r.Shared.Client.String()) }),
 	vault.NewIndex(indexTerminal, func(r attemptRow) []string { return only(r.Shared.atTerminal(), r.Shared.Terminal.String()) }),
 	vault.NewIndex(indexState, func(r attemptRow) []string { return only(r.Shared.State != Closed, string(r.Shared.State)) }),
+	vault.NewIndex(indexHost, func(r attemptRow) []string { return only(r.Shared.HostRef != "", r.Shared.HostRef) }),
 	vault.NewIndex(indexDay, func(r attemptRow) []string { return []string{timeKey(r.Shared.At)} }),
 )
 

@@ -79,7 +79,7 @@ func (t *Till) writeReceipt(tx *vault.Tx, a *attempt, c Card) error {
 	if a.Tender == TenderCash && a.Kind == KindSale {
 		head.Tendered, head.Change = a.Tendered, a.Tendered-a.Amount
 	}
-	if a.Kind != KindSale {
+	if a.Kind != KindSale && !a.Original.IsZero() {
 		original, err := rowOf(tx, a.Original)
 		if err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 
 	"coffer/internal/access"
 	"coffer/internal/ident"
+	"coffer/internal/money"
 	"coffer/internal/terminal"
 	"coffer/internal/vault"
 )
@@ -16,6 +17,9 @@ import (
 // DuplicateWindow is how long after a payment the same amount for the same
 // client asks for a confirmation.
 const DuplicateWindow = 10 * time.Minute
+
+// AmountMax is the largest single payment: more is a slip of the finger.
+const AmountMax money.Amount = 10_000_00
 
 // Options are what a till needs. Vault and Agent are due; the rest may be zero.
 type Options struct {
@@ -104,7 +108,7 @@ func orDefault(d, or time.Duration) time.Duration {
 
 // Tables returns what the till keeps, for opening the vault.
 func Tables() []vault.AnyTable {
-	return []vault.AnyTable{attempts, attemptEvents, receipts, copies, counters}
+	return []vault.AnyTable{attempts, attemptEvents, receipts, copies, counters, strays, holds}
 }
 
 // Close stops the till and its terminals. It takes no new payment, waits for

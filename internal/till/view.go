@@ -15,6 +15,14 @@ import (
 func (t *Till) Payment(ctx context.Context, agent access.Agent, id ident.ID[ident.Attempt]) (Payment, error) {
 	var p Payment
 	err := t.vault.View(ctx, readRequest(agent, access.Of(access.KindAttempt, id)), func(tx *vault.Tx) error {
+		s, ok, err := strays.First(tx, indexID, id.String())
+		if err != nil {
+			return err
+		}
+		if ok {
+			p, err = t.viewStray(tx, &s.Shared)
+			return err
+		}
 		row, err := rowOf(tx, id)
 		if err != nil {
 			return err
@@ -37,31 +45,6 @@ func (t *Till) Payments(ctx context.Context, agent access.Agent, client ident.ID
 // Today returns the payments of the day, the newest first.
 func (t *Till) Today(ctx context.Context, agent access.Agent) ([]Payment, error) {
 	return t.list(ctx, agent, access.Entity{Kind: access.KindDay}, indexDay, "", "")
-}
-
-// Unresolved returns the payments whose outcome is not known or that wait for
-// a person, the oldest first.
-func (t *Till) Unresolved(ctx context.Context, agent access.Agent) ([]Payment, error) {
-	var list []Payment
-	err := t.vault.View(ctx, readRequest(agent, access.Entity{Kind: access.KindDay}), func(tx *vault.Tx) error {
-		for _, s := range []State{Manual, Resulted, InDoubt, Acked, Sent, Created} {
-			for row, err := range attempts.Find(tx, indexState, string(s)) {
-				if err != nil {
-					return err
-				}
-				if !row.Shared.unresolved() {
-					continue
-				}
-				p, err := t.view(tx, &row.Shared)
-				if err != nil {
-					return err
-				}
-				list = append(list, p)
-			}
-		}
-		return nil
-	})
-	return list, err
 }
 
 // list returns payments of a range of an index that ends with the time, the
@@ -117,7 +100,10 @@ func (t *Till) view(tx *vault.Tx, a *attempt) (Payment, error) {
 		p.TerminalName = l.terminal.Name()
 	}
 	p.Stage = stage(a, now, running, ends)
-	p.Unknown = a.atTerminal() && !running || a.State == Manual
+	if p.MayResolve = t.resolvable(a); p.MayResolve {
+		p.Proposal = a.Proposal.shown(tx.Now().Location())
+	}
+	p.Unknown = a.State == InDoubt || a.atTerminal() && !running || a.State == Manual
 	p.MayCancel = running && p.Stage == StagePresent && !now.cancelling
 	p.Title, p.Words, p.Next = words(a, p.Stage)
 	p.Final = final(p.Stage)
@@ -236,7 +222,7 @@ func resultStage(a *attempt) Stage {
 func final(s Stage) bool {
 	switch s {
 	case StageWaiting, StagePresent, StageProcessing, StageCancelling,
-		StageUnknown, StageUnplugged, StageQuarantined, StageDuplicate, StageManual:
+		StageUnknown, StageUnplugged, StageQuarantined, StageDuplicate, StageManual, StageStray:
 		return false
 	}
 	return true

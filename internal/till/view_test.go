@@ -51,11 +51,12 @@ func TestStages(t *testing.T) {
 	}
 }
 
-// stages lists every stage; TestStages reaches each.
+// stages lists every stage; TestStages reaches each but StageStray, which is
+// of no attempt.
 var stages = []Stage{
 	StageWaiting, StagePresent, StageProcessing, StageCancelling, StageApproved, StagePartial,
 	StageDeclined, StageCancelled, StageTimeout, StageNotSent, StageBusy, StageNotCharged, StageUnknown,
-	StageUnplugged, StageQuarantined, StageDuplicate, StageSame, StageSecond, StageManual,
+	StageUnplugged, StageQuarantined, StageDuplicate, StageSame, StageSecond, StageManual, StageStray,
 }
 
 func TestEveryStageHasWordsAndANextStep(t *testing.T) {

@@ -6,7 +6,7 @@ import "coffer/internal/ident"
 type text struct{ title, words, next string }
 
 // stageWords says each stage of a card sale in plain words, with the next step.
-// A decline's words come from declineWords instead.
+// Those of a decline are in protocol.Words instead.
 var stageWords = map[Stage]text{
 	StageWaiting: {"Waiting for the terminal",
 		"Coffer is sending the amount to the terminal.",
@@ -65,7 +65,20 @@ var stageWords = map[Stage]text{
 	StageManual: {"Needs a decision",
 		"What the terminal says does not match what Coffer sent, so Coffer does not guess.",
 		"Do not take the payment again. Two people look at the terminal's report and decide."},
+	StageStray: {"Unknown approval",
+		"The terminal reported an approved payment that Coffer knows nothing of.",
+		"Two people look at the terminal's report and say whose payment it was."},
 }
+
+// straySecond replaces the words of a stray that bears the reference of a
+// payment which another approval had ended; strayEnded those of one that waits
+// for nobody any more.
+var (
+	straySecond = text{"Second approval",
+		"The terminal reported a second approval for a payment that had ended already. The card may have been charged twice.",
+		"Two people look at the terminal's report and decide. If it was charged, it becomes a payment that can be voided."}
+	strayEnded = text{"Settled", "It is known what became of this approval.", "Look at the client's payments, or go on."}
+)
 
 // kindWords replaces stageWords where a void or refund reads differently.
 var kindWords = map[Kind]map[Stage]text{
@@ -95,6 +108,9 @@ var cashWords = map[Kind]text{
 // topic is what the doorbell rings when a payment has changed. It carries the
 // identifier and nothing else.
 func topic(id ident.ID[ident.Attempt]) string { return "payment " + id.String() }
+
+// TopicDay is what the doorbell rings when a payment has ended.
+const TopicDay = "day"
 
 // TopicTerminals is what the doorbell rings when a terminal has come, gone or
 // changed.

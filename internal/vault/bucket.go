@@ -76,6 +76,7 @@ var (
 	BucketPayments      = Bucket{0x0045, "payments", Ledger, D2, 1}
 	BucketTillCounters  = Bucket{0x0048, "till counters", Ledger, D1, 1}
 	BucketReceiptCopies = Bucket{0x0049, "receipt copies", Ledger, D2, 1}
+	BucketStrays        = Bucket{0x004A, "stray approvals", Ledger, D2, 1}
 )
 
 // auditBucket describes the bucket of the audit trail to the record format.
