@@ -32,6 +32,7 @@ type specimen struct {
 	options vault.Options
 	file    string
 	bytes   []byte
+	last    []byte // coffer.last
 	oldRow  []byte // ciphertext of client row 1 before it was replaced
 }
 
@@ -72,6 +73,9 @@ func newSpecimen(t *testing.T) *specimen {
 	if s.bytes, err = os.ReadFile(s.file); err != nil {
 		t.Fatal(err)
 	}
+	if s.last, err = os.ReadFile(s.lastFile()); err != nil {
+		t.Fatal(err)
+	}
 	return s
 }
 
@@ -91,10 +95,15 @@ func (s *specimen) open(t testing.TB) *vault.Vault {
 	return v
 }
 
-// restore puts the file back as it was.
+func (s *specimen) lastFile() string { return filepath.Join(s.options.Dir, "coffer.last") }
+
+// restore puts the files back as they were.
 func (s *specimen) restore(t testing.TB) {
 	t.Helper()
 	if err := os.WriteFile(s.file, s.bytes, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.lastFile(), s.last, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -249,10 +258,11 @@ func TestTruncatedFile(t *testing.T) {
 }
 
 // TestTornHeadPage destroys either head page. With the older one gone nothing
-// is lost; with the newer one gone the last commit is, and is said to be.
+// is lost; with the newer one gone the last commit is, and is said to be, by
+// Check too.
 func TestTornHeadPage(t *testing.T) {
 	s := newSpecimen(t)
-	sequences := map[uint64]bool{}
+	losses := map[uint64]bool{}
 	for page := range 2 {
 		s.restore(t)
 		b := bytes.Clone(s.bytes)
@@ -264,14 +274,15 @@ func TestTornHeadPage(t *testing.T) {
 		if !v.Status().Torn {
 			t.Errorf("page %d: the damage was not noticed", page)
 		}
-		sequences[v.Status().Sequence] = true
-		if _, err := v.Check(t.Context(), verify); err != nil { // the next commit wrote the other page anew
-			t.Errorf("page %d: %v", page, err)
+		losses[v.Status().Lost] = true
+		_, err := v.Check(t.Context(), verify) // the next commit wrote the other page anew
+		if lost := v.Status().Lost; (lost == 0) != (err == nil) || lost != 0 && lost+1 != v.Status().Sequence-1 {
+			t.Errorf("page %d: lost %d, at %d: %v", page, lost, v.Status().Sequence, err)
 		}
 		s.close(t, v)
 	}
-	if len(sequences) != 2 {
-		t.Errorf("both openings came to the same commit: %v", sequences)
+	if len(losses) != 2 {
+		t.Errorf("both openings came to the same commit: %v", losses)
 	}
 	b := bytes.Clone(s.bytes)
 	clear(b[:8192])

@@ -32,6 +32,9 @@ func (v *Vault) Check(ctx context.Context, r access.Request) (Check, error) {
 	if err == nil {
 		err = v.between(ctx, v.checkFile)
 	}
+	if lost := v.Status().Lost; err == nil && lost != 0 {
+		err = damage("head", lost, "this commit was confirmed and is gone: the store was set back to an earlier one")
+	}
 	c.Finding = findingOf(err)
 	return c, err
 }

@@ -57,7 +57,7 @@ func (v *Vault) commitLoop() {
 
 func (v *Vault) beginBatch(calls []*call) *batch {
 	b := &batch{calls: calls, state: v.state.copy()}
-	b.state.seq++
+	b.state.seq = max(b.state.seq, b.state.lost) + 1 // the number of a lost commit is not given again
 	if b.err = v.stopped(); b.err == nil {
 		b.pages, b.err = beginPages(v.db, true)
 	}
@@ -208,6 +208,7 @@ func (v *Vault) commit(b *batch) error {
 		return v.afterFailure(err)
 	}
 	v.state = b.state
+	v.confirm()
 	v.published.Store(&published{v.state, nil})
 	return nil
 }

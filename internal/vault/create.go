@@ -26,6 +26,9 @@ func create(o Options) error {
 	if err := writeEmpty(unfinished, o); err != nil {
 		return diskFault(err)
 	}
+	if err := firstLast(o.Dir, o.Key); err != nil {
+		return err
+	}
 	if err := os.Rename(unfinished, path); err != nil {
 		return diskFault(err)
 	}
@@ -39,6 +42,9 @@ func syncDir(dir string) error {
 	}
 	return diskFault(cmp.Or(d.Sync(), d.Close()))
 }
+
+// emptySeq is the number of the last commit of an empty store.
+const emptySeq = 2
 
 // writeEmpty makes the file of an empty store. It commits twice, so that both
 // head pages are in the form that readHeads asks for.
@@ -64,11 +70,12 @@ func writeEmpty(path string, o Options) error {
 		s.nextKey++
 		first = append(first, write{place{keyringID, uint64(key.id)}, key.wrap(keys.ring, keys.generation)})
 	}
-	for _, writes := range [][]write{first, nil} {
+	for s.seq < emptySeq {
 		s.seq++
-		if err = commitPlain(db, keys, s, writes); err != nil {
+		if err = commitPlain(db, keys, s, first); err != nil {
 			break
 		}
+		first = nil
 	}
 	return cmp.Or(err, guard(db.Close))
 }

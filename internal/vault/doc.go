@@ -14,9 +14,9 @@
 //
 // # What is on the disk
 //
-// The directory (0700) holds coffer.lock, whose flock admits one process, and
+// The directory (0700) holds coffer.lock, whose flock admits one process,
 // coffer.db (0600), a bbolt file of format version 1 with pages of 4,096
-// bytes and no stored free list. The root key is elsewhere (package seal).
+// bytes and no stored free list, and coffer.last (0600, see below). The root key is elsewhere (package seal).
 // All integers are big-endian; keys of records are 8 bytes, names of buckets
 // 0x02 | id u16. Every value begins with the format byte 0x01.
 //
@@ -53,10 +53,15 @@
 //
 // The meta record also holds the commit's number, the count of each bucket,
 // the size and compact range of the audit tree, the latest wall clock, the
-// set hash, and the field Anchor for the value of a counter in the TPM, 0
+// set hash, the number and time of a commit that was confirmed and lost (0
+// while none is known), and the field Anchor for the value of a counter in the TPM, 0
 // while the store was never anchored. A commit journal, when there is one, is
 // a file of its own beside coffer.db: it repeats stored values and needs
 // nothing in this one. None of these additions changes the format.
+//
+//	coffer.last  0x01 | number of the last confirmed commit u64 | its wall
+//	             clock u64, microseconds | HMAC-SHA256 32
+//	             under Derive("last"), of "coffer/last/1" | store id 16 | the 17 bytes before
 //
 // The set hash is the sum modulo 2^256 of HMAC-SHA256(set key, bucket u16 |
 // length u32 | key u64 | keyID u32 | nonce | tag) over every record outside
@@ -67,7 +72,17 @@
 //
 // Before bbolt sees the file, Open reads both of its head pages (bbolt would
 // silently go back one commit when the newer is damaged; here that is an
-// event with outcome "torn" and the number of the last commit) and walks every
+// event with outcome "torn" and the number of the last commit), and compares
+// the commit that it finds with coffer.last, which is overwritten in place
+// after each commit, before anybody is told of it. If coffer.last names a later
+// one, a confirmed commit is gone: by a damaged head, or because an older file
+// was put back. The store opens, and says so from then on, in Status, in each
+// Check and in the meta record; the number is not given again. coffer.last is
+// synced at Close only: after a power cut it may lag behind, and then such a
+// loss goes unnoticed. It never leads. One that is missing, or whose HMAC is
+// not of this store, tells nothing, and that is said (Status.Witness).
+//
+// Then Open walks every
 // page with a reader of its own, so that no loop, length or page number in a
 // hostile file reaches bbolt. In the same walk it opens every record and its
 // private part, and compares the set hash, the counts and the keyring with
@@ -83,9 +98,10 @@
 // # What is trusted
 //
 // The root key, the kernel, this process. Not the file: who can write it can
-// make the store refuse to open, and can put back a whole older file; until
-// the store is anchored in the TPM that rollback is seen only by those who
-// know a later sequence number or audit root. Data keys are in Go's memory
+// make the store refuse to open, and can put back an older file together with
+// the coffer.last of its time; until the store is anchored in the TPM that
+// rollback is seen only by those who know a later sequence number or audit
+// root. Data keys are in Go's memory
 // while the store is open, and are overwritten by Close; the key schedules
 // that crypto/aes made of them are not.
 //

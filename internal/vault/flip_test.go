@@ -29,7 +29,7 @@ func flipStore(t *testing.T) (Options, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := access.Request{Agent: accesstest.System("test"), Action: access.ClientWrite, Entity: access.None}
+	r := access.Request{Agent: accesstest.Agent(access.FrontDesk), Action: access.ClientWrite, Entity: access.None}
 	for i := range 30 {
 		err := v.Update(t.Context(), r, func(tx *Tx) error {
 			row := Row[flipRow, flipRow]{Client: ident.ID[ident.Client]{byte(i%2) + 1}, Shared: flipRow{string(bytes.Repeat([]byte("s"), i*i*8))}}
@@ -116,6 +116,9 @@ func TestMutatedFilesThroughBbolt(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(o.Dir, fileName), m, 0o600); err != nil {
 			t.Fatal(err)
 		}
+		if err := os.RemoveAll(filepath.Join(o.Dir, lastName)); err != nil { // it is of the file before
+			t.Fatal(err)
+		}
 		if err := openAndCheck(t, o); err != nil && fault.KindOf(err) != fault.Corrupt {
 			t.Errorf("file %d: %v", i, err)
 		}
@@ -129,7 +132,7 @@ func openAndCheck(t *testing.T, o Options) error {
 	if err != nil {
 		return err
 	}
-	r := access.Request{Agent: accesstest.System("test"), Action: access.ClientWrite, Entity: access.None}
+	r := access.Request{Agent: accesstest.Agent(access.FrontDesk), Action: access.ClientWrite, Entity: access.None}
 	err = v.Update(t.Context(), r, func(tx *Tx) error {
 		n := 0
 		for row, err := range flipTable.All(tx) {
@@ -147,7 +150,7 @@ func openAndCheck(t *testing.T, o Options) error {
 		return nil
 	})
 	if err == nil {
-		_, err = v.Check(t.Context(), access.Request{Agent: r.Agent, Action: access.StoreVerify, Entity: access.None})
+		_, err = v.Check(t.Context(), access.Request{Agent: accesstest.Agent(access.IT), Action: access.StoreVerify, Entity: access.None})
 	}
 	if e := v.Close(); err == nil {
 		err = e

@@ -19,11 +19,29 @@ func guard(call func() error) (err error) {
 	defer debug.SetPanicOnFault(old)
 	defer func() {
 		if p := recover(); p != nil {
-			err = fault.Wrap(fmt.Errorf("bbolt: %v\n%s", p, debug.Stack()), fault.Corrupt,
+			err = fault.Wrap(&boltPanic{fmt.Sprint(p), debug.Stack()}, fault.Corrupt,
 				"The store file is damaged. Stop, and call IT.")
 		}
 	}()
 	return call()
+}
+
+// boltPanic is a panic inside bbolt.
+type boltPanic struct {
+	value string
+	stack []byte
+}
+
+// Error returns all that is known of it, for a debugger.
+func (p *boltPanic) Error() string { return "bbolt: " + p.value + "\n" + string(p.stack) }
+
+// panicTextMax bounds what the journal gets of a panic.
+const panicTextMax = 200
+
+// where returns bbolt's own words, which are of page numbers and addresses.
+func (p *boltPanic) where() string {
+	line, _, _ := strings.Cut(p.value, "\n")
+	return "bbolt: " + line[:min(len(line), panicTextMax)]
 }
 
 // Faults of the disk.
@@ -53,6 +71,9 @@ func diskFault(err error) error {
 		return err
 	case isDiskFull(err):
 		return fault.Wrap(err, fault.Exhausted, "The disk of the box is full, so this was not saved. Ask IT to free space, then do it again.")
+	}
+	if f := systemFault(err); f != nil {
+		return f
 	}
 	return fault.Wrap(err, fault.Internal, "The store file can't be used. Call IT; they find the cause in the journal.")
 }

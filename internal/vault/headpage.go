@@ -39,15 +39,24 @@ type heads struct {
 // readHeads reads both meta pages of a file of the given size. Both must be
 // sound and of consecutive commits; with one sound page the result is torn.
 func readHeads(f io.ReaderAt, size int64) (heads, error) {
+	if size < 2*pageBytes {
+		return heads{}, damage("file", uint64(size), "the file ends before its head pages do")
+	}
 	var sound []headPage
+	scratched := false
 	for i := range uint64(2) {
 		var b [pageBytes]byte
 		if _, err := f.ReadAt(b[:], int64(i)*pageBytes); err != nil && err != io.EOF {
 			return heads{}, diskFault(err)
 		}
-		if h, ok := parseHead(b[:], i, size); ok {
+		h, ok := parseHead(b[:], i)
+		if ok && h.top > uint64(size)/pageBytes {
+			return heads{}, damage("file", uint64(size), "the file is shorter than its head pages say: its end is missing")
+		}
+		if ok {
 			sound = append(sound, h)
 		}
+		scratched = scratched || !isHead(b[:], i)
 	}
 	switch {
 	case len(sound) == 0:
@@ -59,19 +68,26 @@ func readHeads(f io.ReaderAt, size int64) (heads, error) {
 	if other.txid > newest.txid {
 		newest, other = other, newest
 	}
-	return heads{newest, newest.txid-other.txid != 1}, nil
+	return heads{newest, scratched || newest.txid-other.txid != 1}, nil
 }
 
-// parseHead reads one meta page, which must be number i.
-func parseHead(b []byte, i uint64, size int64) (headPage, bool) {
+// parseHead reads the content of meta page number i. The first bytes of the
+// page, before the content, are not asked for: bbolt does not look at them
+// when it chooses the page to begin with.
+func parseHead(b []byte, i uint64) (headPage, bool) {
 	le := binary.LittleEndian
 	m := b[pageHead:]
 	sum := fnv.New64a()
 	sum.Write(m[:56])
 	h := headPage{root: le.Uint64(m[16:]), top: le.Uint64(m[40:]), txid: le.Uint64(m[48:])}
-	ok := le.Uint64(b) == i && le.Uint16(b[8:]) == metaFlag && le.Uint16(b[10:]) == 0 && le.Uint32(b[12:]) == 0 &&
-		le.Uint32(m) == boltMagic && le.Uint32(m[4:]) == boltVersion && le.Uint32(m[8:]) == pageBytes && le.Uint32(m[12:]) == 0 &&
+	ok := le.Uint32(m) == boltMagic && le.Uint32(m[4:]) == boltVersion && le.Uint32(m[8:]) == pageBytes && le.Uint32(m[12:]) == 0 &&
 		le.Uint64(m[32:]) == noFreelist && le.Uint64(m[56:]) == sum.Sum64() &&
-		h.txid%2 == i && h.root >= 2 && h.root < h.top && h.top <= uint64(size)/pageBytes
+		h.txid%2 == i && h.root >= 2 && h.root < h.top
 	return h, ok
+}
+
+// isHead reports whether the first bytes of a page are those of meta page i.
+func isHead(b []byte, i uint64) bool {
+	le := binary.LittleEndian
+	return le.Uint64(b) == i && le.Uint16(b[8:]) == metaFlag && le.Uint16(b[10:]) == 0 && le.Uint32(b[12:]) == 0
 }

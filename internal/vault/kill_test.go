@@ -108,6 +108,9 @@ func TestKilledWriterLosesNothing(t *testing.T) {
 		if v, err = vault.Open(t.Context(), accesstest.System("test"), o); err != nil {
 			t.Fatalf("round %d: %v", round, err)
 		}
+		if s := v.Status(); s.Torn || s.Lost != 0 || s.Witness != vault.WitnessKnown {
+			t.Fatalf("round %d: %+v", round, s)
+		}
 		if _, err := v.Check(t.Context(), verify); err != nil {
 			t.Fatalf("round %d: %v", round, err)
 		}

@@ -30,7 +30,9 @@ type metaForm struct {
 	AuditTree []audit.Hash          `cbor:"8,keyasint"` // compact range
 	NextKey   uint32                `cbor:"9,keyasint"` // id of the next data key
 	LastWall  int64                 `cbor:"10,keyasint"`
-	Keys      uint64                `cbor:"11,keyasint"` // entries of the keyring
+	Keys      uint64                `cbor:"11,keyasint"`           // entries of the keyring
+	Lost      uint64                `cbor:"12,keyasint,omitempty"` // a commit that was confirmed and is not in the store; 0: none is known
+	LostWall  int64                 `cbor:"13,keyasint,omitempty"` // its wall clock
 }
 
 // metaBucket is what the meta record says of one bucket.
@@ -46,7 +48,8 @@ func metaOf(s *state, id ident.ID[ident.Store]) metaForm {
 	m := metaForm{
 		Version: FormatVersion, StoreID: id, Seq: s.seq, Anchor: s.anchor, Set: s.set,
 		AuditSize: s.tree.Size(), AuditTree: s.tree.Hashes(), NextKey: s.nextKey, LastWall: s.lastWall,
-		Keys: uint64(s.keys.Len()), Buckets: make([]metaBucket, 0, len(s.slots)),
+		Keys: uint64(s.keys.Len()), Lost: s.lost, LostWall: s.lostWall,
+		Buckets: make([]metaBucket, 0, len(s.slots)),
 	}
 	for _, b := range s.slots {
 		m.Buckets = append(m.Buckets, metaBucket{b.bucket.ID, uint64(b.tags.Len()), b.next, b.keyID})

@@ -32,7 +32,7 @@ var (
 	// ErrExists is returned by Create where a store already is.
 	ErrExists = fault.New(fault.Conflict, "A store is already in this directory. Open it, or name another directory.")
 	// ErrNoStore is returned by Open where there is no store.
-	ErrNoStore = fault.New(fault.NotFound, "There is no store in this directory. Create one, or name another directory.")
+	ErrNoStore = fault.New(fault.NotFound, "The seal is here, but its store is not: coffer.db is missing. Mount its disk, or put the file back, then start Coffer again. Don't make a new store: the seal belongs to the one that is missing.")
 	// ErrInUse is returned when another process has the store open.
 	ErrInUse = fault.New(fault.Conflict, "The store is in use by another Coffer. Stop that one first.")
 
@@ -72,7 +72,7 @@ func Open(ctx context.Context, agent access.Agent, o Options) (*Vault, error) {
 // lockDir takes the lock of the directory, which lasts as long as the file is
 // open and ends with the process.
 func lockDir(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := openRegular(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNoStore
 	}
@@ -119,7 +119,7 @@ func deriveKeys(o Options) *rootKeys {
 
 // load opens the file, verifies it, and hands it to bbolt.
 func (v *Vault) load() error {
-	f, err := os.OpenFile(filepath.Join(v.options.Dir, fileName), os.O_RDWR, 0)
+	f, err := openRegular(filepath.Join(v.options.Dir, fileName), os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrNoStore
 	}
@@ -142,6 +142,11 @@ func (v *Vault) load() error {
 	}
 	v.state, v.hasher = s.state, newSetHasher(s.setKey.raw)
 	v.auditKey, v.openingKey = s.auditKey, s.openingKey
+	var named told
+	if v.last, named, v.witness, err = openLast(v.options.Dir, v.options.Key); err != nil {
+		return err
+	}
+	v.compareLast(named)
 	v.published.Store(&published{durable: s.state})
 	return v.openBolt(h.newest.txid)
 }
@@ -185,8 +190,17 @@ func (v *Vault) announce(ctx context.Context, agent access.Agent) error {
 	details := []audit.Detail{{Key: "sequence", Value: fault.Int(v.state.seq).SafeString()}}
 	if v.torn {
 		outcome = audit.Torn
-		v.options.Log.LogAttrs(ctx, slog.LevelWarn, "a head page of the store was damaged; the last commit may be lost",
-			slog.Uint64("sequence", v.state.seq))
+		v.options.Log.LogAttrs(ctx, slog.LevelWarn, "a head page of the store was damaged",
+			slog.Uint64("sequence", v.state.seq), slog.String("coffer.last", string(v.witness)))
+	}
+	if v.state.lost != 0 {
+		details = append(details, audit.Detail{Key: "lost", Value: fault.Int(v.state.lost).SafeString()})
+		v.options.Log.LogAttrs(ctx, slog.LevelError, "a commit that was confirmed is not in the store",
+			slog.Uint64("sequence", v.state.seq), slog.Uint64("lost", v.state.lost), slog.Time("at", v.lostAt(v.state)))
+	}
+	if v.witness != WitnessKnown {
+		v.options.Log.LogAttrs(ctx, slog.LevelWarn, "coffer.last could not tell which commit was confirmed last",
+			slog.String("coffer.last", string(v.witness)))
 	}
 	if now := v.clock().UnixMicro(); now < v.state.lastWall {
 		details = append(details, audit.Detail{Key: "clock", Value: "behind"})
@@ -207,6 +221,9 @@ func (v *Vault) closeFiles() error {
 	var err error
 	if v.db != nil {
 		err = v.closeBolt()
+	}
+	if v.last != nil {
+		err = cmp.Or(err, v.last.close())
 	}
 	if v.file != nil {
 		err = cmp.Or(err, v.file.Close())

@@ -88,7 +88,9 @@ type state struct {
 	set      setSum
 	tree     audit.Tree
 	nextKey  uint32
-	lastWall int64 // latest wall clock of any commit, microseconds since 1970
+	lastWall int64  // latest wall clock of any commit, microseconds since 1970
+	lost     uint64 // a commit that was confirmed and is not in the store, 0 if none is known
+	lostWall int64  // its wall clock
 	slots    []*bucketState
 	keys     *btree.Map[uint32, *dataKey]
 	clients  *btree.Map[string, uint32] // client identifier to the id of its key

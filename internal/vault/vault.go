@@ -61,6 +61,7 @@ type Vault struct {
 	db      *bolt.DB
 	boot    string // identifies this opening in the audit trail
 	torn    bool   // a head page was damaged when the store was opened
+	witness Witness
 
 	keys       *rootKeys
 	auditKey   *dataKey
@@ -73,9 +74,11 @@ type Vault struct {
 	closed    atomic.Bool
 
 	// Of the committer alone:
-	state  *state
-	hasher *setHasher
-	batch  *batch
+	state   *state
+	hasher  *setHasher
+	batch   *batch
+	last    *lastFile
+	lagging bool // coffer.last could not be written
 }
 
 // errClosed is returned when the store is closed or about to be.
@@ -137,6 +140,9 @@ type Status struct {
 	FreeBytes int64      // on the file system
 	Root      audit.Hash // of the audit tree
 	Torn      bool       // a head page was damaged when the store was opened
+	Lost      uint64     // a commit that was confirmed and is not in the store; 0: none is known
+	LostAt    time.Time  // its wall clock; zero: none is known
+	Witness   Witness    // whether coffer.last could tell, when the store was opened
 	Stopped   bool       // the store takes no requests until it is opened again
 }
 
@@ -145,7 +151,7 @@ func (v *Vault) Status() Status {
 	s := v.published.Load().durable
 	st := Status{
 		StoreID: v.keys.storeID, Sequence: s.seq, Records: s.records(), Events: s.tree.Size(), Keys: uint64(s.keys.Len()),
-		Root: s.tree.Root(), Torn: v.torn, Stopped: v.stopped() != nil,
+		Root: s.tree.Root(), Torn: v.torn, Lost: s.lost, LostAt: v.lostAt(s), Witness: v.witness, Stopped: v.stopped() != nil,
 	}
 	if n, err := v.fileBytes(); err == nil {
 		st.FileBytes = n
