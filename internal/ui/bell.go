@@ -5,6 +5,7 @@ import (
 
 	"coffer/internal/fault"
 	"coffer/internal/ident"
+	"coffer/internal/till"
 )
 
 // Bell is the doorbell of the pages: whoever changes something rings its topic
@@ -29,7 +30,7 @@ type ear struct {
 const topicAll = "all"
 
 // topicDay says that the list of the day looks different now.
-const topicDay = "day"
+const topicDay = till.TopicDay
 
 // earSlots is how many topics may wait for one listener.
 const earSlots = 32

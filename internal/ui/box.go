@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 
+	"coffer/internal/ident"
 	"coffer/internal/ops"
 	"coffer/internal/till"
 )
@@ -14,6 +15,7 @@ type boxView struct {
 	Overall   pill
 	Checks    []checkRow
 	Terminals []terminalRow
+	Locked    []terminalRow // those that IT must look at
 	Facts     []fact
 }
 
@@ -24,6 +26,7 @@ type checkRow struct {
 }
 
 type terminalRow struct {
+	ID            string
 	Name          string
 	State         pill
 	Model, Serial string
@@ -51,11 +54,28 @@ func (s *server) box(c *call) error {
 	}
 	v := boxView{Overall: verdictPills[diagnosis.Verdict], Checks: checkRows(diagnosis.Lines), Facts: s.boxFacts(status)}
 	for _, t := range terminals {
-		v.Terminals = append(v.Terminals, terminalRow{
-			Name: t.Name, State: terminalPill(t), Model: t.Model, Serial: t.Serial, Words: t.Words, Next: t.Next,
-		})
+		row := terminalRow{
+			ID: t.ID.String(), Name: t.Name, State: terminalPill(t), Model: t.Model, Serial: t.Serial, Words: t.Words, Next: t.Next,
+		}
+		if t.Quarantined {
+			row.Next = "Inspect it as said below."
+			v.Locked = append(v.Locked, row)
+		}
+		v.Terminals = append(v.Terminals, row)
 	}
 	return render(c, boxPage, http.StatusOK, v)
+}
+
+// POST /terminals/:id/release puts a locked terminal back to work.
+func (s *server) release(c *call) error {
+	id, err := ident.Parse[ident.Terminal](c.Param("id"))
+	if err != nil {
+		return err
+	}
+	if err := s.Till.ReleaseTerminal(c.Request().Context(), c.agent, id); err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, "/box")
 }
 
 // boxFacts are the numbers of the box that need no judgement.

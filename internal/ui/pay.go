@@ -26,6 +26,7 @@ type payView struct {
 	AskOver       bool // more than what is due: a person must say so
 	Over          string
 	AskSecond     bool // the same amount a moment ago: a person must say so
+	Locked        bool // another payment of this client is open
 }
 
 type terminalChoice struct {
@@ -203,8 +204,13 @@ func (s *server) askAgain(c *call, form payForm, problem error) error {
 	}
 	v.Command, v.State = form.command.String(), "ask-again-"+reference()
 	v.Amount, v.Problem = form.typed, fault.Message(problem)
-	v.AskOver, v.AskSecond = errors.Is(problem, errOver) || form.over, errors.Is(problem, till.ErrDuplicate) || form.second
-	v.Over = max(form.overDue(), 0).String()
+	v.AskOver = errors.Is(problem, errOver) || form.over
+	v.AskSecond = errors.Is(problem, till.ErrDuplicate) || form.second
+	v.Locked = errors.Is(problem, till.ErrLocked)
+	if form.due, err = money.Parse(v.Due); err != nil {
+		form.due = 0 // a credit
+	}
+	v.Over = max(form.overDue(), 0).String() // than is due now
 	s.logFailure(c, problem, kind, reference())
 	return both(c, payPage, payPanel, kind.HTTPStatus(), v)
 }

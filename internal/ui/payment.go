@@ -33,6 +33,7 @@ type progressView struct {
 	AgainAmount   string
 	AgainFirst    bool // trying again is what most people want now
 	MayVoid       bool
+	MayState      bool // two people may say what became of it
 	Command       string
 	Steps         []stepLine
 }
@@ -42,7 +43,7 @@ type stepLine struct{ At, Words string }
 // tones of stages that are not plain; what is still going on is plain.
 var stageTones = map[till.Stage]string{
 	till.StageApproved: "good", till.StagePartial: "warm", till.StageDeclined: "bad", till.StageUnknown: "warm",
-	till.StageUnplugged: "warm", till.StageQuarantined: "bad", till.StageDuplicate: "warm", till.StageManual: "bad",
+	till.StageUnplugged: "warm", till.StageStray: "bad", till.StageQuarantined: "bad", till.StageDuplicate: "warm", till.StageManual: "bad",
 	till.StageTimeout: "warm", till.StageNotSent: "warm", till.StageBusy: "warm", till.StageNotCharged: "warm",
 }
 
@@ -64,6 +65,7 @@ func (s *server) progressOf(p till.Payment) progressView {
 		Receipt: p.Receipt != 0, ReceiptNumber: p.Receipt, MayVoid: p.MayVoid,
 		Command: ident.New[ident.Command](s.Now()).String(), Facts: paymentFacts(p),
 	}
+	v.MayState = p.MayResolve
 	if p.Kind == till.KindSale {
 		v.Again = againWords[p.Stage]
 		v.AgainAmount = p.Amount.String()
@@ -144,12 +146,15 @@ func (s *server) showPayment(c *call, id ident.ID[ident.Attempt]) error {
 	if err != nil {
 		return err
 	}
-	client, err := s.Roster.Client(ctx, c.agent, p.Client)
-	if err != nil {
-		return err
-	}
 	v := s.progressOf(p)
-	v.Name, v.Account = client.Name.Reveal(), string(client.Account)
+	v.Name = "an unknown client" // of a stray approval
+	if !p.Client.IsZero() {
+		client, err := s.Roster.Client(ctx, c.agent, p.Client)
+		if err != nil {
+			return err
+		}
+		v.Name, v.Account = client.Name.Reveal(), string(client.Account)
+	}
 	if isHX(c.Request()) {
 		v.MayVoid = false // not where Enter falls right after a sale
 		return render(c, progressPane, http.StatusOK, v)

@@ -62,6 +62,8 @@ var (
 	progressPage = page[progressView]{"payment.html", "Payment", "layout"}
 	progressPane = page[progressView]{"payment.html", "Payment", "panel"}
 	progressPart = page[progressView]{"payment.html", "Payment", "progress"}
+	openPage     = page[openView]{"open.html", "Open payments", "layout"}
+	statePage    = page[stateView]{"state.html", "An open payment", "layout"}
 	receiptPage  = page[receiptView]{"receipt.html", "Receipt", "layout"}
 	closePage    = page[closeView]{"close.html", "Close and charge", "layout"}
 	myDayPage    = page[myDayView]{"myday.html", "My day", "layout"}
@@ -83,7 +85,8 @@ type library map[string]*template.Template
 
 // pageFiles are the files that hold a "main" template.
 var pageFiles = []string{
-	"signin.html", "today.html", "find.html", "client.html", "pay.html", "payment.html", "receipt.html", "close.html",
+	"signin.html", "today.html", "find.html", "client.html", "pay.html", "payment.html", "open.html", "state.html",
+	"receipt.html", "close.html",
 	"myday.html", "myclient.html", "trial.html", "journal.html", "account.html", "entry.html", "box.html", "help.html",
 	"problem.html", "sealed.html",
 }
@@ -165,6 +168,7 @@ var menu = []struct {
 	{"/my/day", "My day", access.DayOwn},
 	{"/books", "Trial balance", access.BooksRead},
 	{"/books/journal", "Journal", access.BooksRead},
+	{"/payments/open", "Open payments", access.PaymentReview},
 	{"/box", "The box", access.BoxStatus},
 }
 

@@ -187,6 +187,8 @@ func TestEachPageRendersEmptyAndFull(t *testing.T) {
 	checkPage(t, progressPage)
 	checkPage(t, progressPane)
 	checkPage(t, progressPart)
+	checkPage(t, openPage)
+	checkPage(t, statePage)
 	checkPage(t, receiptPage)
 	checkPage(t, closePage)
 	checkPage(t, myDayPage)

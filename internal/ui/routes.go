@@ -52,6 +52,9 @@ var routes = []route{
 	{method: get, path: "/clients/:id", action: access.ClientFind, handler: (*server).client},
 	{method: get, path: "/clients/:id/pay", action: access.PaymentTake, handler: (*server).payForm},
 	{method: post, path: "/payments", action: access.PaymentTake, handler: (*server).pay},
+	{method: get, path: "/payments/open", action: access.PaymentReview, handler: (*server).openPayments},
+	{method: get, path: "/payments/:id/resolve", action: access.PaymentResolve, handler: (*server).stateForm},
+	{method: post, path: "/payments/:id/resolve", action: access.PaymentResolve, handler: (*server).state},
 	{method: get, path: "/payments/:id", action: access.PaymentRead, handler: (*server).payment},
 	{method: get, path: "/payments/:id/again", action: access.PaymentRead, handler: (*server).paymentAgain, background: true},
 	{method: get, path: "/payments/:id/progress", action: access.PaymentRead, handler: (*server).progress, background: true},
@@ -75,4 +78,5 @@ var routes = []route{
 
 	// IT
 	{method: get, path: "/box", action: access.BoxStatus, handler: (*server).box},
+	{method: post, path: "/terminals/:id/release", action: access.TerminalWrite, handler: (*server).release},
 }

@@ -18,6 +18,7 @@ type todayView struct {
 	Self          string // the path that reads the list again
 	Find          findView
 	Terminals     []till.TerminalStatus
+	Open          int // payments that wait for somebody
 	Therapists    []choice
 	DueOnly       bool
 	Rows          []todayRow
@@ -46,8 +47,27 @@ func (s *server) today(c *call) error {
 	if v.Terminals, err = s.Till.Terminals(c.Request().Context(), c.agent); err != nil {
 		return err
 	}
+	if v.Open, err = s.waiting(c); err != nil {
+		return err
+	}
 	focusRow(v.Rows) // not when the list is read again: the focus stays where it is
 	return render(c, todayPage, http.StatusOK, v)
+}
+
+// waiting returns how many payments wait for somebody, for those who may look
+// at them.
+func (s *server) waiting(c *call) (int, error) {
+	if !c.agent.May(access.PaymentReview) {
+		return 0, nil
+	}
+	list, err := s.Till.Unresolved(c.Request().Context(), c.agent)
+	n := 0
+	for _, p := range list {
+		if waits(p) {
+			n++
+		}
+	}
+	return n, err
 }
 
 // GET /today/rows is what an open page reads again when the bell rings.

@@ -47,7 +47,9 @@ var stagePills = map[till.Stage]pill{
 	till.StageQuarantined: {"Not known yet", "bad"},
 	till.StageDuplicate:   {"Paid twice?", "warm"},
 	till.StageSame:        {"Same payment", ""},
+	till.StageSecond:      {"Asked again", ""},
 	till.StageManual:      {"Needs a decision", "bad"},
+	till.StageStray:       {"Unknown approval", "bad"},
 }
 
 // stagePill returns the pill of a stage; a stage that is still going on reads
