@@ -44,6 +44,15 @@ The first prints a line for each door and then "ready"; a client opens
 
 amounts: cents .41 are declined (05), .51 have no funds (51), .61 are approved
 in half (10), .68 take long, .91 do not reach the host. -no-rules ends that.
+A decline is told in two ways, as by real terminals, so that a client must read
+both codes: 05 comes with the device's own CODE 000100, and 51 with CODE 000000
+and the decline in the host's code alone.
+
+-strict reports each fault of whoever drives the terminal in one line, as
+"strict: RULE: MESSAGE: what was wrong", and counts them at the end. A run of
+bytes that belong to no frame is one fault, a frame that stops is one, a reply
+that is never acknowledged is one. After a line loss a client may acknowledge
+what still comes, send A00, and send A14 once before it looks its payment up.
 
 exit status: 0 after a signal, quit, -exchanges or -for; 1 when it cannot run;
 2 for wrong flags; 3 when -strict has found a fault of whoever drove it.

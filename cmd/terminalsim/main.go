@@ -103,7 +103,7 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) (int, error)
 		return exitFailed, err
 	}
 	if n := len(s.Violations()); n > 0 {
-		fmt.Fprintf(stderr, "strict: %d faults of the driver\n", n)
+		fmt.Fprintf(stderr, "strict: %s of the driver\n", faults(n))
 		return exitViolations, nil
 	}
 	return exitOK, nil
@@ -132,6 +132,14 @@ func open(s *sim.Sim, c config, quit func(), stdout io.Writer) error {
 	}
 	fmt.Fprintln(stdout, "ready")
 	return nil
+}
+
+// faults counts in words.
+func faults(n int) string {
+	if n == 1 {
+		return "1 fault"
+	}
+	return fmt.Sprintf("%d faults", n)
 }
 
 func orDash(s string) string {

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -41,12 +42,55 @@ type program struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	doors  map[string]string // "pty", "tcp", "control" → where
-	stderr bytes.Buffer
+	stderr words
+}
+
+// words is what a program says, for a reader that does not wait for its end.
+type words struct {
+	mu   sync.Mutex
+	more *sync.Cond
+	text []byte
+}
+
+func (w *words) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.text = append(w.text, b...)
+	w.more.Broadcast()
+	return len(b), nil
+}
+
+func (w *words) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return string(w.text)
+}
+
+// stderrHas waits until the program has said something.
+func (p *program) stderrHas(text string) error {
+	late := false
+	timer := time.AfterFunc(10*time.Second, func() {
+		p.stderr.mu.Lock()
+		defer p.stderr.mu.Unlock()
+		late = true
+		p.stderr.more.Broadcast()
+	})
+	defer timer.Stop()
+	p.stderr.mu.Lock()
+	defer p.stderr.mu.Unlock()
+	for !bytes.Contains(p.stderr.text, []byte(text)) {
+		if late {
+			return errors.New("it never says " + text)
+		}
+		p.stderr.more.Wait()
+	}
+	return nil
 }
 
 func start(t *testing.T, as string, args ...string) *program {
 	t.Helper()
 	p := &program{t: t, doors: make(map[string]string)}
+	p.stderr.more = sync.NewCond(&p.stderr.mu)
 	p.cmd = exec.CommandContext(t.Context(), os.Args[0], args...)
 	p.cmd.Env = append(os.Environ(), "TERMINALSIM_TEST="+as)
 	p.cmd.Stderr = &p.stderr
@@ -199,6 +243,36 @@ func TestStrictOnTCP(t *testing.T) {
 	}
 }
 
+// TestStrictCounts has a client leave before its ACK is overdue, and noise.
+func TestStrictCounts(t *testing.T) {
+	for _, c := range []struct {
+		before string // written before the sale
+		says   string
+	}{{"", "strict: 1 fault of the driver\n"}, {strings.Repeat("noise", 800), "strict: 2 faults of the driver\n"}} {
+		p := start(t, "command", "-tcp", "127.0.0.1:0", "-strict", "-card-delay", "1ms", "-host-delay", "1ms")
+		line, err := net.Dial("tcp", p.doors["tcp"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(line, c.before); err != nil {
+			t.Fatal(err)
+		}
+		sell(t, line, false)
+		if err := line.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.stderrHas("strict: ack-missing: T00: "); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if code := p.ends(); code != exitViolations || !strings.HasSuffix(p.stderr.String(), c.says) {
+			t.Errorf("exit code %d: %s", code, p.stderr.String())
+		}
+	}
+}
+
 func TestEndsBySignalAndByTime(t *testing.T) {
 	p := start(t, "command", "-tcp", "127.0.0.1:0")
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -246,6 +320,7 @@ func TestFlags(t *testing.T) {
 		says string
 	}{
 		{"-h", exitOK, "example, in two shells"},
+		{"-h", exitOK, "51 with CODE 000000"},
 		{"", exitUsage, "name a door"},
 		{"-protocol zvt -tcp :0", exitUsage, "pax is the one"},
 		{"-tcp :0 extra", exitUsage, "not a flag"},

@@ -124,7 +124,8 @@ func (t trait) meets(message, command string) bool {
 	return true
 }
 
-// replyTo returns the name of the reply to a command: the next odd number.
+// replyTo returns the name of the reply to a command: the next number, which
+// is odd. No command has an odd number.
 func replyTo(command string) string {
 	if len(command) != 3 {
 		return command

@@ -13,11 +13,16 @@ func (l *link) command(payload []byte) {
 	s := l.s
 	req, err := pax.ParseRequest(payload)
 	if err != nil {
+		s.watch.last = ""
 		s.watch.report(BadMessage, "a frame holds no message")
 		l.line.send(piece{data: []byte{frame.ACK, frame.EOT}})
 		return
 	}
 	s.watch.command(l, req, payload)
+	if odd(req.Command) {
+		l.line.send(piece{data: []byte{frame.ACK, frame.EOT}}) // the name of a reply: there is no reply to it
+		return
+	}
 	if req.Command == pax.Cancel {
 		l.put(frame.EOT)
 		s.abort()
@@ -33,6 +38,9 @@ func (l *link) command(payload []byte) {
 	l.abandon()
 	l.exchange(req, payload)
 }
+
+// odd reports whether a message has the name of a reply.
+func odd(command string) bool { return (command[len(command)-1]-'0')%2 == 1 }
 
 // repeated takes a command that is being carried out or answered already: it
 // is acknowledged once more, and not carried out once more.

@@ -22,6 +22,13 @@ type Reply struct {
 	Ledger     []Truth       `json:"ledger,omitempty"`
 	Net        *money.Amount `json:"net_cents,omitempty"` // of the ledger: charges less voids and refunds
 	Violations []Violation   `json:"violations,omitempty"`
+	Faults     []FaultName   `json:"faults,omitempty"` // that can be armed
+}
+
+// FaultName is a fault that can be armed.
+type FaultName struct {
+	Name  Kind   `json:"name"`
+	About string `json:"about"`
 }
 
 // ControlHelp is what the control socket understands, one command a line.
@@ -31,7 +38,8 @@ decline              present a card that is declined, or have the next sale decl
 cancel               press the red key
 unplug, plug         pull the cable; put it in again
 power-off, power-on  cut the power; switch on
-fault NAME [NTH]     arm a fault, for the NTH occasion; or a whole fault as JSON
+fault NAME [NTH]     arm a fault, for the NTH occasion; or a whole fault as JSON;
+                     without a name, the names that there are
 ledger               what the issuer has done
 status               what the screen shows, and more
 violations           what -strict has found
@@ -84,6 +92,10 @@ func (s *Sim) obey(line string, r *Reply) error {
 	case "power-on":
 		return s.PowerOn()
 	case "fault":
+		if fault == nil && words[1] == "" {
+			r.Faults = faultNames()
+			return nil
+		}
 		return s.faultCommand(line, words, fault)
 	case "quit":
 		return nil
@@ -107,6 +119,14 @@ func (s *Sim) question(word string, r *Reply) error {
 		return errWord
 	}
 	return nil
+}
+
+func faultNames() []FaultName {
+	var names []FaultName
+	for _, k := range Kinds() {
+		names = append(names, FaultName{k, k.About()})
+	}
+	return names
 }
 
 func (s *Sim) faultCommand(line string, words []string, f *Fault) error {

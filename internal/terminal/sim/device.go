@@ -26,6 +26,7 @@ const (
 // record that is not found and those of bad commands differ between models.
 const (
 	codeOK             = "000000"
+	codeDecline        = "000100"
 	codeTimeout        = "100001"
 	codeAborted        = "100002"
 	codeBadCommand     = "100003"

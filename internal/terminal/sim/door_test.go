@@ -254,11 +254,14 @@ func TestControl(t *testing.T) {
 	}
 	for line, want := range map[string]string{
 		"tap": "not asking", "insert gold": "no test card", "cancel": "nothing to cancel", "dance": "no such command",
-		"fault": "no fault", "fault nak x": "NTH", `{"do":`: "not a command", `fault nak {"x"`: "not a fault",
+		"fault nonsense": "no fault", "fault nak x": "NTH", `{"do":`: "not a command", `fault nak {"x"`: "not a fault",
 	} {
 		if r := ask(line); r.OK || !strings.Contains(r.Error, want) {
 			t.Errorf("%s is answered %+v", line, r)
 		}
+	}
+	if r := ok("fault"); len(r.Faults) != len(Kinds()) || r.Faults[0].Name != Kinds()[0] || r.Faults[0].About == "" {
+		t.Errorf("fault lists %+v", r.Faults)
 	}
 	d := drive(t, s)
 	begin := func(ref string) {

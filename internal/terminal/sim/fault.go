@@ -103,4 +103,4 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 }
 
 // ErrKind says that a fault's name is not one of Kinds.
-var ErrKind = errors.New("sim: no fault has this name")
+var ErrKind = errors.New("sim: no fault has this name; fault without a name lists them")

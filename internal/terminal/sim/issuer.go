@@ -127,7 +127,7 @@ func (s *Sim) judge(t *tx, r Ruling) verdict {
 	}
 	switch r {
 	case Decline:
-		return verdict{device: "000100", text: "DECLINE", host: "05", hostText: "DO NOT HONOR"}
+		return verdict{device: codeDecline, text: "DECLINE", host: "05", hostText: "DO NOT HONOR"}
 	case NoFunds:
 		return verdict{device: "000000", text: "OK", host: "51", hostText: "INSUFF FUNDS"}
 	case Unreached:
@@ -156,7 +156,7 @@ func duplicateText(code string) string {
 // refused checks a void or refund against what it refers to.
 func (s *Sim) refused(t *tx) (verdict, bool) {
 	no := func(text string) (verdict, bool) {
-		return verdict{device: "000100", text: "DECLINE", host: "12", hostText: text}, true
+		return verdict{device: codeDecline, text: "DECLINE", host: "12", hostText: text}, true
 	}
 	switch {
 	case t.of == nil && (t.act == Void || t.refersTo()):

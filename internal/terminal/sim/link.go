@@ -13,6 +13,8 @@ type parcel struct {
 	flaws  []*Fault // faults of its bytes and of its end
 	wait   bool     // more packets follow, or it is a status report: no EOT after its ACK
 	answer []byte   // payload of the command that it answers
+	stale  bool     // that command came on another line
+	blamed bool     // its missing ACK has been reported
 	tries  int
 }
 
@@ -38,6 +40,7 @@ type link struct {
 	dead    bool
 	due     func() // what written has promised
 	garbled bool   // a fault has just touched this line: the driver may be out of step
+	conduct conduct
 }
 
 // drop ends the link.
@@ -57,7 +60,7 @@ func (l *link) receive(b []byte) {
 	if l.dead {
 		return
 	}
-	defer func() { l.s.watch.chunk = nil }()
+	defer l.s.watch.read(l)
 	for _, c := range b {
 		e, ok := l.dec.Push(c)
 		if ok {
@@ -76,16 +79,18 @@ func (l *link) receive(b []byte) {
 func (l *link) event(e frame.Event) {
 	switch e.Kind {
 	case frame.Frame:
+		l.s.watch.good(l)
 		l.command(bytes.Clone(e.Payload))
 	case frame.Control:
+		l.s.watch.control(l, e.Byte)
 		l.control(e.Byte)
 	case frame.Start:
 		l.s.watch.started(l)
 	case frame.BadSum:
-		l.s.watch.report(BadLRC, "a frame's check byte is wrong")
+		l.s.watch.broken(l, BadLRC, "a frame's check byte is wrong", 0)
 		l.put(frame.NAK)
 	case frame.Restarted, frame.Oversize:
-		l.s.watch.report(BrokenFrame, "a frame was broken off by another, or is too long")
+		l.s.watch.broken(l, BrokenFrame, "a frame was broken off by another, or is too long", l.s.o.GapTimeout)
 		if e.Kind == frame.Oversize {
 			l.put(frame.NAK)
 		}
@@ -97,7 +102,8 @@ func (l *link) event(e frame.Event) {
 // brokenOff is the end of the wait for the rest of a frame.
 func (l *link) brokenOff() {
 	l.dec.Wipe()
-	l.s.watch.report(BrokenFrame, "a frame stopped before its end")
+	l.s.watch.broken(l, BrokenFrame, "a frame stopped before its end", l.s.o.AckTimeout)
+	l.s.watch.read(l)
 	l.put(frame.NAK)
 }
 
@@ -167,6 +173,7 @@ func (l *link) advance() {
 func (l *link) transmit() {
 	p := l.cur
 	p.tries++
+	l.conduct.unanswered++
 	if find(p.flaws, DropFrame) == nil {
 		l.s.watch.shown(p.answer, func(m *seen) { m.replied = true })
 	}
@@ -226,6 +233,7 @@ func (l *link) acked() {
 	l.cur = nil
 	if !p.wait {
 		l.s.stats.Replies++
+		l.s.watch.concluded(l, p)
 		l.finish(p)
 	}
 	l.advance()

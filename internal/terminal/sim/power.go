@@ -12,12 +12,13 @@ func (s *Sim) reachable() bool { return s.powered && s.plugged && s.screen != Bo
 // attach makes a connection a link of the terminal.
 func (s *Sim) attach(conn io.ReadWriteCloser, d door) {
 	l := &link{s: s, door: d}
-	l.line = s.newLine(conn, l.receive, func() { s.dropLinks(l) })
+	l.conduct.open = s.watch.history()
+	l.line = s.newLine(conn, l.receive, func() { s.watch.left(l); s.dropLinks(l) })
 	s.links = append(s.links, l)
 	if s.staleNext && s.lastReply != nil {
 		s.staleNext = false
 		l.garbled = true
-		l.push(&parcel{frame: s.lastReply})
+		l.push(&parcel{frame: s.lastReply, stale: true})
 	}
 }
 

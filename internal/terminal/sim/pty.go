@@ -130,3 +130,23 @@ func makeRaw(fd int) error {
 	t.Cc[unix.VMIN], t.Cc[unix.VTIME] = 1, 0
 	return unix.IoctlSetTermios(fd, unix.TCSETS, t)
 }
+
+// deserted reports whether nobody but the terminal itself has the slave open.
+// A driver that goes is not to be heard at the master, as the terminal keeps
+// the slave open. Processes that may not be looked into count as absent.
+func (d *tty) deserted() bool {
+	if d.slave == nil {
+		return false
+	}
+	names, err := filepath.Glob("/proc/[0-9]*/fd/[0-9]*")
+	if err != nil || len(names) == 0 {
+		return false
+	}
+	open := 0
+	for _, name := range names {
+		if at, err := os.Readlink(name); err == nil && at == d.slave.Name() {
+			open++
+		}
+	}
+	return open == 1
+}

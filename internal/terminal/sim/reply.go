@@ -72,7 +72,7 @@ func (s *Sim) reply(l *link, a *answer) {
 			to.put(frame.EOT)
 		default:
 			for i, f := range frames {
-				p := &parcel{frame: f, wait: i < len(frames)-1, answer: a.tx.payload}
+				p := &parcel{frame: f, wait: i < len(frames)-1, answer: a.tx.payload, stale: to != l}
 				if i == len(frames)-1 {
 					p.flaws = flaws
 				}

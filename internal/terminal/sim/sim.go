@@ -128,10 +128,11 @@ func (s *Sim) shutDown() {
 func (s *Sim) Close() error {
 	err := error(nil)
 	s.once.Do(func() {
+		ended := s.do(func() error { s.watch.deserted(); return nil })
 		close(s.quit)
 		<-s.done
 		s.wg.Wait()
-		err = s.book.close()
+		err = errors.Join(ended, s.book.close())
 	})
 	return err
 }

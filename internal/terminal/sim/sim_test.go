@@ -299,15 +299,17 @@ func TestOtherCommands(t *testing.T) {
 		for command, want := range map[string]string{
 			"A16|1.35": "A17 000000", "T00|1.35|99|100||1": "T01 100004", "T00|1.35|01|-5||1": "T01 100003",
 			"T00|1.35|01|||1": "T01 100003", "T00|1.35|01|100|4111111111111111|1": "T01 100003",
-			"C00|1.35": "C01 100004", "R02|1.35": "R03 100003", "A09|1.35": "A10 100004",
+			"C00|1.35": "C01 100004", "R02|1.35": "R03 100003", "Z98|1.35": "Z99 100004",
 		} {
 			if m := d.exchange(raw(command)); m.command+" "+m.code != want {
 				t.Errorf("%s is answered %s %s, want %s", command, m.command, m.code, want)
 			}
 		}
-		d.write(raw("hello"))
-		d.expect(0x06, time.Second)
-		d.expect(0x04, time.Second)
+		for _, none := range []string{"hello", "Z99|1.35", "A09|1.35"} { // the last two are names of replies
+			d.write(raw(none))
+			d.expect(0x06, time.Second)
+			d.expect(0x04, time.Second)
+		}
 	})
 }
 

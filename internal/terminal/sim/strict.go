@@ -3,53 +3,101 @@ package sim
 import (
 	"time"
 
-	"coffer/internal/money"
 	"coffer/internal/terminal/frame"
 	"coffer/internal/terminal/pax"
 )
 
 // Rule names of Violation. They are stable.
 const (
-	AckMissing     = "ack-missing"        // a reply that arrived whole was never acknowledged
-	ResendAfterAck = "resend-after-ack"   // a money command was sent again after its ACK
-	ResendAfterRep = "resend-after-reply" // the same, after a byte of its reply
-	BadLRC         = "bad-lrc"            // a frame of the driver has a wrong check byte
-	BrokenFrame    = "broken-frame"       // a frame of the driver stopped, or was too long
-	BadMessage     = "bad-message"        // a frame that holds no message
-	ASCIIAck       = "ascii-ack"          // "06" or "36" in letters, where an ACK byte is due
-	Garbage        = "garbage"            // bytes outside of any frame
-	NakGood        = "nak-good-frame"     // a reply that was sent whole was refused
-	BusyCommand    = "busy-command"       // a command while another one runs
-	RefReused      = "ref-reused"         // an ECR reference stands for another amount or type
-	RefMissing     = "ref-missing"        // a money command without an ECR reference
-	Forbidden      = "forbidden"          // a message that can return card data
-	AccountFilled  = "account-filled"     // card number, expiry or CVV in a command
-	EarlyWrite     = "write-before-eot"   // the next command came before the end of the last
+	AckMissing      = "ack-missing"        // a reply that was sent whole was never acknowledged
+	ResendAfterAck  = "resend-after-ack"   // a money command was sent again after its ACK
+	ResendAfterRep  = "resend-after-reply" // the same, after a byte of its reply
+	BadLRC          = "bad-lrc"            // a frame of the driver has a wrong check byte
+	BrokenFrame     = "broken-frame"       // a frame of the driver stopped, or was too long
+	BadMessage      = "bad-message"        // a frame that holds no message
+	ASCIIAck        = "ascii-ack"          // text, such as "06" or "36", where an ACK byte is due
+	Garbage         = "garbage"            // bytes outside of any frame
+	StrayControl    = "stray-control"      // ACK, NAK or EOT to nothing, or ENQ
+	NakGood         = "nak-good-frame"     // a reply that was sent whole was refused
+	BrokenOff       = "broken-off"         // EOT while a command runs, or in place of an ACK
+	LeftExchange    = "left-exchange"      // the driver hung up while its command was running
+	NothingToCancel = "nothing-to-cancel"  // A14 while nothing runs and nothing is open
+	BusyCommand     = "busy-command"       // a command while another one runs
+	EarlyWrite      = "write-before-eot"   // the next command came before the end of the last
+	UnknownCommand  = "unknown-command"    // the protocol has no message of this name
+	UnknownType     = "unknown-type"       // the protocol has no transaction of this type
+	BadAmount       = "bad-amount"         // no amount, or one that is not 1 to 12 digits, or zero
+	BadRef          = "bad-ref"            // an ECR reference that is too long, or no reference
+	RefReused       = "ref-reused"         // an ECR reference stands for another amount or type
+	RefMissing      = "ref-missing"        // a money command without an ECR reference
+	OriginalMissing = "original-missing"   // a void or a look-up that does not say of what
+	Forbidden       = "forbidden"          // a message that can return card data
+	AccountFilled   = "account-filled"     // card number, expiry or CVV in a command
 )
 
 // Violation is one fault of whoever drives the terminal.
 type Violation struct {
 	Rule    string    `json:"rule"`
-	Message string    `json:"message,omitempty"` // the command concerned, such as T00
+	Message string    `json:"message,omitempty"` // the newest command, such as T00
 	Text    string    `json:"text"`
 	Time    time.Time `json:"time"`
 }
 
-// watch looks for violations. It judges only what the driver could have known:
-// an exchange that a fault has touched excuses whatever the fault explains.
+// watch looks for violations, and reports each once. It judges only what the
+// driver could have known: an exchange that a fault has touched excuses
+// whatever the fault explains.
+//
+// # What counts as one
+//
+// Bytes that belong to no frame are one fault for as long as nothing good
+// comes between them and no silence of Options.GapTimeout; frames that begin
+// among them belong to them. A frame that stops is one fault together with
+// what comes of it afterwards. A reply that is never acknowledged is one,
+// however often it is sent.
+//
+// # What a line loss allows
+//
+// A driver that has lost its line, or was started again, cannot know what the
+// terminal is doing. It must find out without moving money, and so may
+//
+//   - acknowledge or refuse each frame that reaches it, once for each time that
+//     it was sent, whoever had asked for it; and end with EOT one that was
+//     asked for on another line;
+//   - send A00 while a command of another line runs, or one that it has sent
+//     A14 for: the terminal answers EOT while it is busy;
+//   - send A14 once, and again after each A00, although nothing runs, for as
+//     long as it may have a money command whose end it does not know: from the
+//     beginning of a line, and from a money command until that was sent once
+//     only and its clear answer was acknowledged on the line it came from.
+//
+// Nothing is open on the lines of a terminal that has never had a money
+// command. At a pseudo-terminal a driver that comes back cannot be seen: there
+// A00 stands for a new line. Nothing else is allowed.
 type watch struct {
 	s     *Sim
 	found []Violation
 	money map[string]*seen // by ECR reference
+	asked bool             // there was a money command
 	last  string           // the newest command
 	chunk *link            // the link that ended an exchange within the bytes now read, if one did
-	digit byte             // the last byte outside of frames
+}
+
+// conduct is what the watch knows of one line.
+type conduct struct {
+	until      time.Time // until then bytes that mean nothing belong to the fault reported last
+	bad        bool      // so do the bytes that came in one piece with a frame that could not be read
+	within     bool      // the frame that has begun did so among such bytes
+	unanswered int       // times that a frame was sent and neither acknowledged nor refused
+	open       bool      // the driver may not know the end of a money command
+	ended      bool      // A14 came for that, and no A00 since
+	cancelled  bool      // A14 came for the command that runs
 }
 
 // seen is what the driver has been shown of a money command.
 type seen struct {
 	typ     string
-	amount  money.Amount
+	amount  string // digits without leading zeros
+	sends   int
 	acked   bool // an ACK went out whole
 	replied bool // a byte of the reply went out
 }
@@ -65,26 +113,6 @@ func (w *watch) report(rule, text string) {
 	}
 }
 
-// started is the first byte of a frame.
-func (w *watch) started(l *link) {
-	if w.chunk == l {
-		w.report(EarlyWrite, "a command began before EOT was sent")
-	}
-	w.chunk = nil
-}
-
-// noise is a byte outside of frames.
-func (w *watch) noise(l *link, c byte) {
-	before := w.digit
-	w.digit = c
-	switch {
-	case l.cur != nil && c == '6' && (before == '3' || before == '0'):
-		w.report(ASCIIAck, "an acknowledgement came as text; it is the single byte 06")
-	case c != '3' && c != '0' && !l.garbled:
-		w.report(Garbage, "a byte came that belongs to no frame")
-	}
-}
-
 // command judges a whole message before it is carried out.
 func (w *watch) command(l *link, req pax.Request, payload []byte) {
 	w.last = req.Command
@@ -92,62 +120,48 @@ func (w *watch) command(l *link, req pax.Request, payload []byte) {
 	same := l.cur != nil && string(l.cur.answer) == string(payload)
 	switch {
 	case req.Command == pax.Cancel:
-	case s.tx != nil && string(s.tx.payload) != string(payload) && req.Command != pax.Initialise:
-		w.report(BusyCommand, "a command came while another one is running")
-	case l.cur != nil && !l.cur.wait && !same && !l.garbled:
+		w.cancel(l)
+	case s.tx != nil && string(s.tx.payload) != string(payload):
+		w.busy(l, req.Command)
+	case l.cur != nil && !l.cur.wait && !same && !l.garbled && !l.cur.stale && !l.cur.blamed:
 		w.report(AckMissing, "a command came although the last reply was not acknowledged")
 	case !l.noEOT.IsZero() && time.Since(l.noEOT) < s.o.eotGrace():
 		w.report(EarlyWrite, "a command came before EOT, and before the wait for it was over")
 	}
-	if forbidden(req.Command) {
-		w.report(Forbidden, "this message can return card data")
-	}
-	if isMoney(req.Command) {
-		w.moneyCommand(req)
-	}
-}
-
-func isMoney(command string) bool { return command == "T00" || command == "T02" }
-
-// forbidden lists the messages that can return a card number, a track or a PIN
-// block.
-func forbidden(command string) bool {
-	switch command {
-	case "A28", "A30", "A32", "A36", "A40", "A42", "A46", "A48", "A50", "A52":
-		return true
-	}
-	return command >= "T04" && command <= "T13"
-}
-
-func (w *watch) moneyCommand(req pax.Request) {
-	for i := range 3 {
-		if field(req, 2, i) != "" {
-			w.report(AccountFilled, "a card number, expiry or security code stands in a command")
-			break
-		}
-	}
-	m, err := pax.ParseMoney(req)
-	if err != nil {
-		return
-	}
-	if m.Ref == "" {
-		w.report(RefMissing, "a money command has no ECR reference: its end could not be looked up")
-		return
-	}
-	old, known := w.money[m.Ref]
+	_, sticky := l.door.(*tty)
 	switch {
-	case !known:
-		if w.money == nil {
-			w.money = make(map[string]*seen)
-		}
-		w.money[m.Ref] = &seen{typ: m.Type, amount: m.Amount}
-	case old.typ != m.Type || old.amount != m.Amount:
-		w.report(RefReused, "an ECR reference was used before, for another amount or type")
-	case old.acked:
-		w.report(ResendAfterAck, "a money command was sent again after its ACK")
-	case old.replied:
-		w.report(ResendAfterRep, "a money command was sent again after a byte of its reply")
+	case isMoney(req.Command):
+		w.asked, l.conduct.open, l.conduct.ended, l.conduct.cancelled = true, true, false, false
+	case req.Command == pax.Initialise:
+		l.conduct.open = l.conduct.open || sticky && w.history()
+		l.conduct.ended = false
 	}
+	w.content(req)
+}
+
+// history reports whether a driver may come with an open question.
+func (w *watch) history() bool { return w.asked || len(w.s.book.lines) > 0 }
+
+// cancel judges A14. It may cross with the reply.
+func (w *watch) cancel(l *link) {
+	switch {
+	case w.s.tx != nil:
+		l.conduct.cancelled = true
+	case l.cur != nil, l.garbled:
+	case l.conduct.open && !l.conduct.ended:
+		l.conduct.ended = true
+	default:
+		w.report(NothingToCancel, "A14 came while no command runs, and there is none whose end is not known")
+	}
+}
+
+// busy judges a command that comes while another one runs.
+func (w *watch) busy(l *link, command string) {
+	_, sticky := l.door.(*tty)
+	if command == pax.Initialise && (w.s.tx.link != l || l.conduct.cancelled || l.garbled || sticky) {
+		return
+	}
+	w.report(BusyCommand, "a command came while another one is running")
 }
 
 // shown marks what the driver has seen of the money command in payload.
@@ -156,14 +170,35 @@ func (w *watch) shown(payload []byte, mark func(*seen)) {
 	if err != nil || !isMoney(req.Command) {
 		return
 	}
-	if old := w.money[field(req, 3, 0)]; old != nil {
+	if old := w.money[field(req, groupTrace, 0)]; old != nil {
 		mark(old)
+	}
+}
+
+// concluded is a reply that was acknowledged: if it is a clear answer to a
+// money command, the driver knows the end.
+func (w *watch) concluded(l *link, p *parcel) {
+	if p.stale || l.garbled {
+		return
+	}
+	r, err := pax.ParseResponse(p.frame[1 : len(p.frame)-2])
+	if err != nil {
+		return
+	}
+	switch r.Code {
+	case codeOK, codeDecline, codeTimeout, codeAborted:
+		w.shown(p.answer, func(m *seen) {
+			if m.sends == 1 {
+				l.conduct.open = false
+			}
+		})
 	}
 }
 
 // unacked is a reply whose ACK is overdue.
 func (w *watch) unacked(l *link) {
-	if !l.garbled {
+	if !l.garbled && !l.cur.blamed {
+		l.cur.blamed = true
 		w.report(AckMissing, "a reply was not acknowledged in time")
 	}
 }
@@ -172,6 +207,41 @@ func (w *watch) unacked(l *link) {
 func (w *watch) naked(l *link) {
 	if !l.garbled && !unreadable(l.cur) {
 		w.report(NakGood, "a reply that was sent whole was refused with NAK")
+	}
+}
+
+// left is a driver that hung up of itself.
+func (w *watch) left(l *link) {
+	if l.dead {
+		return
+	}
+	if l.dec.Inside() {
+		w.broken(l, BrokenFrame, "the driver hung up inside a frame", 0)
+	}
+	p := l.cur
+	if p == nil && len(l.out) > 0 {
+		p = l.out[0]
+	}
+	switch {
+	case l.garbled:
+	case w.s.tx != nil && w.s.tx.link == l:
+		w.report(LeftExchange, "the driver hung up while its command was running")
+	case p != nil && !p.stale && !p.blamed:
+		w.report(AckMissing, "the driver hung up without acknowledging the reply")
+	}
+}
+
+// deserted looks, when the terminal ends, for drivers that have gone from a
+// pseudo-terminal, where that is not to be heard. One that is still there may
+// have been about to go on.
+func (w *watch) deserted() {
+	if !w.s.o.Strict {
+		return
+	}
+	for _, l := range w.s.links {
+		if d, ok := l.door.(*tty); ok && d.deserted() {
+			w.left(l)
+		}
 	}
 }
 
