@@ -3,6 +3,8 @@ package ops
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -53,7 +55,7 @@ func (o *Ops) Doctor(ctx context.Context, agent access.Agent) (Diagnosis, error)
 		return Diagnosis{}, err
 	}
 	now := o.machine.Now()
-	lines := []Line{o.sealLine(ctx, sealed), o.diskLine(), o.clockLine()}
+	lines := []Line{o.sealLine(ctx, sealed), o.diskLine(), o.permissionsLine(), o.clockLine()}
 	if store != nil {
 		lines = append(lines, storeLine(store), checkLine(checked, now))
 		for _, t := range store.Terminals {
@@ -108,6 +110,37 @@ func (o *Ops) diskLine() Line {
 	return Line{OK, "disk", value, ""}
 }
 
+// stateFiles are the files of the state directory, from its top.
+var stateFiles = []string{
+	"coffer.seal", "coffer.seal.prev", "box-authority.pem",
+	"store/coffer.db", "store/coffer.lock", "store/coffer.last",
+}
+
+// permissionsLine looks at who can reach what Coffer keeps.
+func (o *Ops) permissionsLine() Line {
+	var wrong []string
+	for _, name := range append([]string{".", "store"}, stateFiles...) {
+		e, err := host.EntryAt(filepath.Join(o.machine.State, name))
+		switch dir := name == "." || name == "store"; {
+		case err != nil:
+			return Line{Fail, "permissions", "unknown", Words(err)}
+		case !e.There:
+		case e.Symlink:
+			wrong = append(wrong, name+" is a symbolic link")
+		case dir && !e.Directory, !dir && !e.Regular:
+			wrong = append(wrong, name+" is something else")
+		case int(e.Owner) != os.Geteuid():
+			wrong = append(wrong, fmt.Sprintf("%s belongs to user %d", name, e.Owner))
+		case dir && e.Mode != 0o700, !dir && e.Mode != 0o600:
+			wrong = append(wrong, fmt.Sprintf("%s has mode %04o", name, e.Mode))
+		}
+	}
+	if len(wrong) > 0 {
+		return Line{Fail, "permissions", sorted(wrong), "Others can read or change what Coffer keeps. Give the state directory and all in it to the user that Coffer runs as, directories with mode 0700 and files with 0600, no links; then find out who had access."}
+	}
+	return Line{OK, "permissions", "only Coffer reaches what it keeps", ""}
+}
+
 func (o *Ops) clockLine() Line {
 	c := host.ClockFacts(o.machine.Root)
 	const next = "Turn time synchronization on (timedatectl set-ntp true) and name a time server that the box can reach."
@@ -125,11 +158,14 @@ func (o *Ops) clockLine() Line {
 func storeLine(store *Store) Line {
 	v := store.Vault.Status()
 	value := fmt.Sprintf("%d records, %d events, %d MiB", v.Records, v.Events, v.FileBytes>>20)
+	what, next := openingNote(v)
 	switch {
 	case v.Stopped:
 		return Line{Fail, "store", "stopped; " + value, "The store takes no requests. Read the journal of cofferd, then start Coffer again."}
-	case v.Torn:
-		return Line{Warn, "store", "a head page was damaged at opening; " + value, "The power was cut in mid-write and nothing confirmed was lost. Check the power supply, then run cofferctl verify."}
+	case v.Lost != 0:
+		return Line{Fail, "store", what, next}
+	case what != "":
+		return Line{Warn, "store", what, next}
 	}
 	return Line{OK, "store", value, ""}
 }

@@ -68,12 +68,13 @@ func (o *Ops) Sealed(why error) {
 	o.sealed, o.store = why, nil
 }
 
-// Opened says that the store is open. Opening it has checked it.
+// Opened says that the store is open. Opening it has checked it, but for what
+// was lost before.
 func (o *Ops) Opened(s Store) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.sealed, o.store = nil, &s
-	o.checked = check{at: o.machine.Now(), ok: true}
+	o.checked = check{at: o.machine.Now(), ok: s.Vault.Status().Lost == 0}
 }
 
 // look returns the present state.

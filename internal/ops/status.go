@@ -1,8 +1,10 @@
 package ops
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
+	"strings"
 	"time"
 
 	"coffer/internal/access"
@@ -11,6 +13,7 @@ import (
 	"coffer/internal/seal"
 	"coffer/internal/terminal"
 	"coffer/internal/terminal/protocol"
+	"coffer/internal/vault"
 )
 
 // Status is how the box is.
@@ -38,10 +41,14 @@ type StoreStatus struct {
 	Records   uint64                `json:"records"`
 	Events    uint64                `json:"events"` // of the audit trail
 	FileBytes int64                 `json:"file_bytes"`
-	FreeBytes int64                 `json:"free_bytes"` // on its disk
-	AuditRoot string                `json:"audit_root"` // hex, RFC 6962 tree hash over all events
-	Torn      bool                  `json:"torn"`       // a head page was damaged at opening, as by a power cut
-	Checked   time.Time             `json:"checked"`    // end of the last check of the whole store
+	FreeBytes int64                 `json:"free_bytes"`       // on its disk
+	AuditRoot string                `json:"audit_root"`       // hex, RFC 6962 tree hash over all events
+	Torn      bool                  `json:"torn"`             // a head page was damaged at opening, as by a power cut
+	Lost      uint64                `json:"lost"`             // number of a commit that was confirmed and is gone; 0: none is known
+	LostAt    time.Time             `json:"lost_at,omitzero"` // when it was confirmed; the zero time if none is known
+	Witness   vault.Witness         `json:"witness"`          // whether coffer.last could tell at opening
+	Note      string                `json:"note,omitempty"`   // what that comes to, in words
+	Checked   time.Time             `json:"checked"`          // end of the last check of the whole store
 	CheckedOK bool                  `json:"checked_ok"`
 }
 
@@ -83,19 +90,17 @@ func (o *Ops) Status(ctx context.Context, agent access.Agent) (Status, error) {
 
 // reasonOf returns what people may know of an error.
 func reasonOf(err error) *Reason {
-	code := seal.Code(err)
-	if code == "" {
-		code = fault.KindOf(err).String()
-	}
-	return &Reason{Code: code, Words: fault.Message(err)}
+	return &Reason{Code: cmp.Or(Code(err), fault.KindOf(err).String()), Words: Words(err)}
 }
 
 func storeStatus(store *Store, checked check) *StoreStatus {
 	v := store.Vault.Status()
+	what, next := openingNote(v)
 	return &StoreStatus{
 		ID: v.StoreID, Sequence: v.Sequence, Records: v.Records, Events: v.Events,
 		FileBytes: v.FileBytes, FreeBytes: v.FreeBytes, AuditRoot: hex.EncodeToString(v.Root[:]),
-		Torn: v.Torn, Checked: checked.at, CheckedOK: checked.ok,
+		Torn: v.Torn, Lost: v.Lost, LostAt: v.LostAt, Witness: v.Witness, Note: strings.TrimSpace(what + " " + next),
+		Checked: checked.at, CheckedOK: checked.ok,
 	}
 }
 
