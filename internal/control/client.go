@@ -36,7 +36,7 @@ func refusal(kind fault.Kind, words string) *Error {
 var (
 	errAbsent   = refusal(fault.Unavailable, "Coffer does not answer. Start it (systemctl start cofferd), or read why it ended (journalctl -u cofferd).")
 	errAccess   = refusal(fault.Denied, "You may not use the control socket. Use sudo.")
-	errTimeout  = refusal(fault.Unavailable, "Coffer did not answer in time. Give it more with --timeout, or read its journal (journalctl -u cofferd).")
+	errTimeout  = refusal(fault.Unavailable, "Coffer did not answer in time. It may be busy: give it more with --timeout. Or it has no connection or file descriptor left for you: end other cofferctl commands, try again in a minute, and read its journal (journalctl -u cofferd).")
 	errProtocol = refusal(fault.Internal, "What answers at the control socket is not this version of Coffer. Use the cofferctl that came with the daemon.")
 )
 

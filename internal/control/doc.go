@@ -7,7 +7,9 @@
 // each connection's peer is asked of the kernel (SO_PEERCRED): root, or the
 // user that the daemon runs as. Everyone else is told so and logged. What is
 // asked is done as an agent with the role IT from the console; the policy
-// decides on that agent as on any other, and the audit trail names it.
+// decides on that agent as on any other, and the audit trail names it. At most
+// 32 connections are open at a time, and one that asks nothing is closed after
+// five seconds.
 //
 // The protocol, version 1:
 //

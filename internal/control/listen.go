@@ -71,6 +71,9 @@ func removeStale(path string) error {
 
 // peerUID asks the kernel who is at the other end.
 func peerUID(c net.Conn) (uid uint32, ok bool) {
+	if limited, ok := c.(*counted); ok {
+		c = limited.Conn
+	}
 	u, isUnix := c.(*net.UnixConn)
 	if !isUnix {
 		return 0, false

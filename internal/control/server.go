@@ -13,7 +13,6 @@ import (
 	"coffer/internal/access"
 	"coffer/internal/fault"
 	"coffer/internal/ops"
-	"coffer/internal/seal"
 )
 
 // Options say what a Server needs.
@@ -44,15 +43,21 @@ func NewServer(o Options) *Server {
 	mux.HandleFunc("POST /v1/verify", answer(s, o.Ops.Verify))
 	s.http = &http.Server{
 		Handler: s.admit(mux), ConnContext: withPeer,
-		ReadTimeout: 5 * time.Second, MaxHeaderBytes: 8 << 10,
+		ReadTimeout: idleMax, ReadHeaderTimeout: idleMax, IdleTimeout: idleMax, MaxHeaderBytes: 8 << 10,
 		ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
 	}
 	return s
 }
 
+// Bounds of what connections take from the daemon.
+const (
+	idleMax        = 5 * time.Second // a connection that asks nothing
+	connectionsMax = 32              // at a time; more of them wait
+)
+
 // Serve answers until Close; it closes l. It returns nil after Close.
 func (s *Server) Serve(l net.Listener) error {
-	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.Serve(newLimited(l, connectionsMax)); !errors.Is(err, http.ErrServerClosed) {
 		return errOpen
 	}
 	return nil
@@ -117,7 +122,7 @@ type Refusal struct {
 
 func refuse(w http.ResponseWriter, err error) {
 	kind := fault.KindOf(err)
-	write(w, kind.HTTPStatus(), Refusal{Kind: kind.String(), Code: seal.Code(err), Words: fault.Message(err)})
+	write(w, kind.HTTPStatus(), Refusal{Kind: kind.String(), Code: ops.Code(err), Words: ops.Words(err)})
 }
 
 // write sends an answer. That the peer has gone away meanwhile is no failure
