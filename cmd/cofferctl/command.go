@@ -40,6 +40,13 @@ func newCommand(out, talk io.Writer) *cobra.Command {
 		Example:       "  cofferctl doctor\n  cofferctl status --json\n  cofferctl verify",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cmd.SetOut(talk)
+			if err := cmd.Help(); err != nil {
+				return outputError{err}
+			}
+			return exit{exitUsage}
+		},
 	}
 	root.SetOut(out)
 	root.SetErr(talk)
@@ -145,7 +152,7 @@ func statusExit(s ops.Status) int {
 		return 0
 	case s.State == ops.Starting:
 		return exitWarnings
-	case s.State == ops.Sealed && s.Reason != nil && s.Reason.Code == noStore:
+	case s.State == ops.Sealed && s.Reason != nil && isNoStore(s.Reason.Code):
 		return exitNoStore
 	case s.State == ops.Sealed:
 		return exitSealed

@@ -27,6 +27,7 @@ import (
 	"syscall"
 
 	"coffer/internal/control"
+	"coffer/internal/ops"
 )
 
 // Exit statuses; those of failures come from the fault's kind.
@@ -96,12 +97,16 @@ func explain(err error, talk io.Writer) int {
 	return exitUsage
 }
 
-// noStore is the code of package seal for a directory without a store.
-const noStore = "SEAL-011"
+// noSeal is the code of package seal for a directory without a store.
+const noSeal = "SEAL-011"
+
+// isNoStore reports whether a code says that there is no store, or only half
+// of one.
+func isNoStore(code string) bool { return code == noSeal || code == ops.NoStore }
 
 // exitOf returns the exit status of a refusal.
 func exitOf(e *control.Error) int {
-	if e.Code == noStore {
+	if isNoStore(e.Code) {
 		return exitNoStore
 	}
 	return e.Kind().ExitCode()

@@ -118,7 +118,7 @@ type boxes struct {
 	mu sync.Mutex // scripts run side by side; starting needs the test's TPM
 }
 
-// daemon starts a control server: daemon starting|sealed|empty|serving|damaged|nobody.
+// daemon starts a control server: daemon starting|sealed|empty|halved|serving|damaged|nobody.
 func (b *boxes) daemon(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: daemon STATE")
@@ -160,6 +160,8 @@ func (b *boxes) box(ts *testscript.TestScript, state string) *ops.Ops {
 		o.Sealed(seal.ErrOtherTPM)
 	case "empty":
 		o.Sealed(seal.ErrNoHeader)
+	case "halved":
+		o.Sealed(vault.ErrNoStore)
 	default:
 		b.open(ts, o, k, filepath.Join(dir, "store"))
 	}

@@ -99,8 +99,8 @@ func printStore(p *printer, s ops.StoreStatus) {
 		checked = "FAILED"
 	}
 	p.pair("last check", checked+", "+when(s.Checked))
-	if s.Torn {
-		p.pair("note", "a head page was damaged at opening, as by a power cut; nothing confirmed was lost")
+	if s.Note != "" {
+		p.pair("note", s.Note)
 	}
 }
 
