@@ -59,7 +59,7 @@ func oneFault(t *testing.T, p protocol.Profile, kind sim.Kind) {
 		}
 		await(t, tm)
 		tm.Release() // a leaking terminal is looked into, and put back
-		if o, err = tm.Lookup(t.Context(), "2", protocol.Sale, 5000); err != nil {
+		if o, err = tm.Lookup(t.Context(), protocol.Question{Ref: "2", Kind: protocol.Sale, Amount: 5000}); err != nil {
 			t.Fatal(err)
 		}
 	}

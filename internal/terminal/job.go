@@ -76,9 +76,9 @@ func (t *Terminal) offer(j *job) protocol.Reason {
 	switch {
 	case t.closed:
 		return protocol.ReasonClosed
-	case t.status.Quarantined && t.status.Reason == protocol.ReasonSubstitute:
+	case j.money && t.status.Quarantined && t.status.Reason == protocol.ReasonSubstitute:
 		return protocol.ReasonSubstitute
-	case t.status.Quarantined:
+	case j.money && t.status.Quarantined:
 		return protocol.ReasonQuarantined
 	case !t.status.Attached:
 		return protocol.ReasonUnplugged

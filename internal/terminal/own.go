@@ -16,7 +16,7 @@ func (t *Terminal) own(ctx context.Context) {
 	wait := timers.RetryMin.Duration()
 	for attempt := 0; ; attempt++ {
 		w := watchDir(t.opener.dir)
-		why, served := t.session(ctx, attempt)
+		why, served := t.guardedSession(ctx, attempt)
 		if served {
 			wait = timers.RetryMin.Duration()
 			attempt--
@@ -69,6 +69,20 @@ func (t *Terminal) session(ctx context.Context, attempt int) (why protocol.Reaso
 	return why, true
 }
 
+// guardedSession is session, behind a recover: a defect of the program in one
+// terminal's conversation must not take the others down with it. The terminal
+// is locked, so that somebody looks into it.
+func (t *Terminal) guardedSession(ctx context.Context, attempt int) (why protocol.Reason, served bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.log.Error("a session with a terminal broke on a defect of the program")
+			t.alarm(protocol.ReasonDefect)
+			why, served = protocol.ReasonDefect, false
+		}
+	}()
+	return t.session(ctx, attempt)
+}
+
 // hang makes the line known to Wake; false when the terminal was closed.
 func (t *Terminal) hang(l line) bool {
 	t.mu.Lock()
@@ -114,11 +128,9 @@ func (t *Terminal) recognise(d protocol.Device) {
 	}
 	t.change(func(s *Status) {
 		s.Attached, s.Device = true, d
-		switch {
-		case substitute:
+		s.Quarantined, s.Reason = t.lock != protocol.ReasonNone, t.lock
+		if substitute {
 			s.Quarantined, s.Reason = true, protocol.ReasonSubstitute
-		case !s.Quarantined, s.Reason == protocol.ReasonSubstitute:
-			s.Quarantined, s.Reason = false, protocol.ReasonNone
 		}
 	})
 }
@@ -196,13 +208,13 @@ func (t *Terminal) runJob(l line, j *job) (lost bool) {
 	return end.lost
 }
 
-// guarded is talk, behind the one recover of this goroutine: a defect in a
-// conversation must not take the other terminals down with it.
+// guarded is talk, behind a recover that still tells whoever waits for the job.
 func (t *Terminal) guarded(l line, j *job) (end ending) {
 	defer func() {
 		if p := recover(); p != nil {
 			t.log.Error("a conversation with a terminal broke on a defect of the program")
-			o := j.nothing(protocol.ReasonDamaged)
+			t.alarm(protocol.ReasonDefect)
+			o := j.nothing(protocol.ReasonDefect)
 			if j.sent {
 				o.Result = protocol.InDoubt
 			}

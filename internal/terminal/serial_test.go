@@ -409,7 +409,7 @@ func serialTerminal(t *testing.T) {
 
 	plug(t, d, name)
 	attached(t, tm, true)
-	o, err = tm.Lookup(t.Context(), "43", protocol.Sale, 15000)
+	o, err = tm.Lookup(t.Context(), protocol.Question{Ref: "43", Kind: protocol.Sale, Amount: 15000})
 	if err != nil || o.Result != protocol.Approved {
 		t.Errorf("look-up: %+v %v", o, err)
 	}

@@ -132,6 +132,8 @@ func (c *conversation) deed(a protocol.Action) (ok, end bool) {
 		c.t.log.Warn("a terminal does not keep to its protocol", "reason", string(a.Reason))
 	case protocol.Alarm:
 		c.t.alarm(a.Reason)
+	case protocol.Recognise:
+		c.t.recognise(a.Device)
 	}
 	return true, false
 }
@@ -175,8 +177,22 @@ func (c *conversation) note(text string, err error) {
 	}
 }
 
-// alarm puts the terminal into quarantine.
+// alarm puts the terminal into quarantine: until Release, or for a substitute
+// until the terminal that belongs here answers again.
 func (t *Terminal) alarm(why protocol.Reason) {
 	t.log.Error("a terminal is locked", "reason", string(why))
-	t.change(func(s *Status) { s.Quarantined, s.Reason = true, why })
+	if why == protocol.ReasonSubstitute {
+		t.change(func(s *Status) { s.Quarantined, s.Reason = true, why })
+		return
+	}
+	t.Lock(why)
+	t.mu.Lock()
+	tell := t.tell
+	t.mu.Unlock()
+	if tell == nil {
+		return
+	}
+	if err := tell(why); err != nil {
+		t.log.Error("that a terminal is locked could not be kept", "kind", fault.KindOf(err).String())
+	}
 }

@@ -44,7 +44,7 @@ func TestTCP(t *testing.T) {
 	d.unplug()
 	attached(t, tm, false)
 	attached(t, tm, true)
-	if o, err := tm.Lookup(t.Context(), "5", protocol.Sale, 15000); err != nil || o.Result != protocol.Approved {
+	if o, err := tm.Lookup(t.Context(), protocol.Question{Ref: "5", Kind: protocol.Sale, Amount: 15000}); err != nil || o.Result != protocol.Approved {
 		t.Errorf("look-up: %+v %v", o, err)
 	}
 	if err := tm.Close(); err != nil {

@@ -9,7 +9,6 @@ import (
 
 	"coffer/internal/fault"
 	"coffer/internal/ident"
-	"coffer/internal/money"
 	"coffer/internal/terminal/pax"
 	"coffer/internal/terminal/protocol"
 )
@@ -73,7 +72,9 @@ type Terminal struct {
 	closed bool
 	job    *job // waits for the goroutine, or runs
 	keep   func(protocol.Outcome) error
-	late   []protocol.Outcome // late answers that nobody has kept yet
+	lock   protocol.Reason             // why it is quarantined until Release; none when it is not
+	tell   func(protocol.Reason) error // OnLock
+	late   []protocol.Outcome          // late answers that nobody has kept yet
 }
 
 // Start returns the owner of a terminal. It attaches by itself, and again
@@ -167,20 +168,42 @@ func (t *Terminal) Run(ctx context.Context, cmd protocol.Command, h Hooks) (prot
 	return t.submit(ctx, &job{machine: m, hooks: h, blank: blank, money: true})
 }
 
-// Lookup asks the terminal what became of an earlier command. It never moves
-// money. The result is the attempt's own when the terminal's record agrees
-// with ref, amount and kind; NotCharged with Evidence when it proves that no
-// money moved; else InDoubt with the Reason (unplugged, busy, mismatch,
-// unproven …), after which it may be asked again. A command that still runs
-// on the terminal is stopped first. There is no error but the end of ctx
-// before its turn.
-func (t *Terminal) Lookup(ctx context.Context, ref string, kind protocol.Kind, amount money.Amount) (protocol.Outcome, error) {
-	blank := protocol.Outcome{Result: protocol.InDoubt, Kind: kind, Ref: ref, Requested: amount}
+// OnLock sets who keeps that the terminal was quarantined until Release. The
+// function is called on the terminal's goroutine at each such alarm, before
+// the terminal gets another byte. It must not call the Terminal. When it fails
+// the terminal is quarantined all the same, until the program ends.
+func (t *Terminal) OnLock(keep func(protocol.Reason) error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tell = keep
+}
+
+// Lock quarantines the terminal until Release, as an earlier run has found
+// reason to.
+func (t *Terminal) Lock(why protocol.Reason) {
+	t.change(func(s *Status) { t.lock = why; s.Quarantined, s.Reason = true, why })
+}
+
+// Lookup asks the terminal what became of an earlier command, in quarantine
+// too. It never moves money. The result is the attempt's own when the
+// terminal's record agrees with the question; NotCharged with Evidence when it
+// proves that no money moved; else InDoubt with the Reason (unplugged, busy,
+// mismatch, unproven, substitution …), after which it may be asked again. A
+// command that still runs on the terminal is stopped first. A question without
+// a serial number expects that of Config.
+//
+// When ctx ends, the result is InDoubt. The error is that of a defect of the
+// program; the outcome is valid with it.
+func (t *Terminal) Lookup(ctx context.Context, q protocol.Question) (protocol.Outcome, error) {
+	if q.Serial == "" {
+		q.Serial = t.cfg.Serial
+	}
+	blank := protocol.Outcome{Result: protocol.InDoubt, Kind: q.Kind, Ref: q.Ref, Requested: q.Amount}
 	if t.driver == nil {
 		blank.Reason = protocol.ReasonForbidden
 		return blank, nil
 	}
-	return t.submit(ctx, &job{machine: t.driver.Lookup(ref, kind, amount), blank: blank})
+	return t.submit(ctx, &job{machine: t.driver.Lookup(q), blank: blank})
 }
 
 // Cancel asks the terminal to stop the command that runs. The command may
@@ -197,7 +220,13 @@ func (t *Terminal) Cancel() {
 
 // Release lifts a quarantine. The next handshake may impose it again.
 func (t *Terminal) Release() {
-	t.change(func(s *Status) { s.Quarantined, s.Reason = false, protocol.ReasonNone })
+	t.change(func(s *Status) {
+		t.lock = protocol.ReasonNone
+		s.Quarantined, s.Reason = false, protocol.ReasonNone
+		if !s.Attached {
+			s.Reason = protocol.ReasonUnplugged
+		}
+	})
 }
 
 // Status returns the present state.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -83,7 +84,7 @@ func TestNotAttached(t *testing.T) {
 		if err != nil || o.Result != protocol.NotSent || o.Reason != protocol.ReasonUnplugged || o.Ref != "42" || o.Requested != 15000 {
 			t.Errorf("%+v %v", o, err)
 		}
-		if o, err := tm.Lookup(t.Context(), "42", protocol.Sale, 15000); err != nil || o.Result != protocol.InDoubt || o.Reason != protocol.ReasonUnplugged {
+		if o, err := tm.Lookup(t.Context(), protocol.Question{Ref: "42", Kind: protocol.Sale, Amount: 15000}); err != nil || o.Result != protocol.InDoubt || o.Reason != protocol.ReasonUnplugged {
 			t.Errorf("look-up: %+v %v", o, err)
 		}
 	})
@@ -102,7 +103,7 @@ func TestUnusableConfigurations(t *testing.T) {
 		if err != nil || o.Result != protocol.NotSent || o.Reason != protocol.ReasonForbidden {
 			t.Errorf("%s: %+v %v", name, o, err)
 		}
-		if o, err := tm.Lookup(t.Context(), "1", protocol.Sale, 1); err != nil || o.Result != protocol.InDoubt {
+		if o, err := tm.Lookup(t.Context(), protocol.Question{Ref: "1", Kind: protocol.Sale, Amount: 1}); err != nil || o.Result != protocol.InDoubt {
 			t.Errorf("%s: %+v %v", name, o, err)
 		}
 		if s := tm.Status(); s.Attached || s.Reason != protocol.ReasonForbidden {
@@ -324,11 +325,11 @@ func TestUnplugged(t *testing.T) {
 		}
 		attached(t, tm, false)
 		attached(t, tm, true)
-		o, err = tm.Lookup(t.Context(), "42", protocol.Sale, 15000)
+		o, err = tm.Lookup(t.Context(), protocol.Question{Ref: "42", Kind: protocol.Sale, Amount: 15000})
 		if err != nil || o.Result != protocol.Approved || o.AuthCode != "611529" {
 			t.Errorf("look-up: %+v %v", o, err)
 		}
-		o, err = tm.Lookup(t.Context(), "43", protocol.Sale, 15000)
+		o, err = tm.Lookup(t.Context(), protocol.Question{Ref: "43", Kind: protocol.Sale, Amount: 15000})
 		if err != nil || o.Result != protocol.NotCharged || o.Evidence != protocol.EvidenceOlder {
 			t.Errorf("look-up of a command that never came: %+v %v", o, err)
 		}
@@ -376,7 +377,7 @@ func TestSubstitution(t *testing.T) {
 		if err != nil || o.Result != protocol.NotSent || o.Reason != protocol.ReasonSubstitute {
 			t.Errorf("%+v %v", o, err)
 		}
-		if o, err := tm.Lookup(t.Context(), "42", protocol.Sale, 15000); err != nil || o.Result != protocol.InDoubt {
+		if o, err := tm.Lookup(t.Context(), protocol.Question{Ref: "42", Kind: protocol.Sale, Amount: 15000}); err != nil || o.Result != protocol.InDoubt {
 			t.Errorf("the look-up of another terminal's payment: %+v %v", o, err)
 		}
 		d.set(func(d *device) { d.serial = "53236566" })
@@ -531,8 +532,63 @@ func TestDefect(t *testing.T) {
 			<-tm.Changed()
 		}
 		<-time.After(time.Minute)
+		if o, err := tm.Run(t.Context(), sale("43"), never(t)); err != nil || o.Reason != protocol.ReasonQuarantined {
+			t.Errorf("before its release: %+v %v", o, err)
+		}
+		tm.Release()
 		if o, err := tm.Run(t.Context(), sale("43"), Hooks{}); err != nil || o.Result != protocol.Approved {
 			t.Errorf("the next command: %+v %v", o, err)
+		}
+	})
+}
+
+// TestDefectOutsideAConversation: what breaks while a line is opened locks the
+// terminal and takes nothing else down.
+func TestDefectOutsideAConversation(t *testing.T) {
+	d := newDevice()
+	synctest.Test(t, func(t *testing.T) {
+		cfg := testConfig(d)
+		dial, first := cfg.Dial, true
+		cfg.Dial = func(ctx context.Context) (net.Conn, error) {
+			if first {
+				first = false
+				panic("a defect")
+			}
+			return dial(ctx)
+		}
+		tm := Start(cfg)
+		defer tm.Close()
+		attached(t, tm, true)
+		if s := tm.Status(); !s.Quarantined || s.Reason != protocol.ReasonDefect {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// TestLookupInQuarantine: a locked terminal takes no command, and says what
+// became of the one that it got.
+func TestLookupInQuarantine(t *testing.T) {
+	d := newDevice()
+	bubble(t, d, func(t *testing.T, tm *Terminal) {
+		if o, err := tm.Run(t.Context(), sale("42"), Hooks{}); err != nil || o.Result != protocol.Approved {
+			t.Fatalf("%+v %v", o, err)
+		}
+		var told []protocol.Reason
+		tm.OnLock(func(r protocol.Reason) error { told = append(told, r); return nil })
+		tm.alarm(protocol.ReasonLeak)
+		if !slices.Equal(told, []protocol.Reason{protocol.ReasonLeak}) {
+			t.Errorf("told %v", told)
+		}
+		q := protocol.Question{Ref: "42", Kind: protocol.Sale, Amount: 15000}
+		if o, err := tm.Lookup(t.Context(), q); err != nil || o.Result != protocol.Approved {
+			t.Errorf("%+v %v", o, err)
+		}
+		if !tm.Status().Quarantined {
+			t.Error("a lookup lifted the quarantine")
+		}
+		q.Serial = "99887766"
+		if o, err := tm.Lookup(t.Context(), q); err != nil || o.Result != protocol.InDoubt || o.Reason != protocol.ReasonSubstitute {
+			t.Errorf("another terminal: %+v %v", o, err)
 		}
 	})
 }

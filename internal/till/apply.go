@@ -4,16 +4,24 @@ import (
 	"context"
 	"time"
 
+	"coffer/internal/fault"
 	"coffer/internal/ident"
 	"coffer/internal/terminal/protocol"
 	"coffer/internal/vault"
 )
 
+// errNotNew keeps a command from being sent whose attempt has ended.
+var errNotNew = fault.New(fault.Conflict, "This payment has ended already, so it is not sent. Reload the page.")
+
 // mark journals that a command is about to be sent, or that the terminal has
-// it. An attempt that is further on stays as it is.
+// it. A command whose attempt is further on may not be sent; that the terminal
+// has it changes nothing then.
 func (t *Till) mark(id ident.ID[ident.Attempt], s State) error {
 	_, err := t.journal(context.Background(), id, func(_ *vault.Tx, a *attempt) (*event, error) {
-		if s == Sent && a.State != Created || s == Acked && a.State != Sent {
+		switch {
+		case s == Sent && a.State != Created && a.State != Sent:
+			return nil, errNotNew
+		case a.State == s, s == Acked && a.State != Sent:
 			return nil, nil
 		}
 		a.State = s
@@ -135,12 +143,14 @@ func emptyIsProof(tx *vault.Tx, a *attempt) (bool, error) {
 }
 
 // duplicate applies the terminal's word that the payment was made before; o
-// describes the original. If that is this very attempt, or one of the same
-// client and amount whose outcome is not known, it is the missing result. Else
-// a person has to say.
+// describes the original. If it names this very attempt, the terminal's own
+// record has to say what became of it. If that is one of the same client and
+// amount whose outcome is not known, it is the missing result. Else a person
+// has to say.
 func (t *Till) duplicate(tx *vault.Tx, a *attempt, o protocol.Outcome) (*event, error) {
 	if o.Ref == a.Ref {
-		return t.enact(tx, a, decideApproval(a, asApproval(a, o), code(string(o.Reason))), o)
+		codes := protocol.Outcome{DeviceCode: o.DeviceCode, HostCode: o.HostCode}
+		return t.enact(tx, a, verdict{state: InDoubt, reason: code(string(o.Reason))}, codes)
 	}
 	if a.Kind != KindSale {
 		return t.enact(tx, a, verdict{state: Manual, reason: reasonRef}, o)

@@ -4,7 +4,9 @@ import (
 	"context"
 
 	"coffer/internal/access"
+	"coffer/internal/books"
 	"coffer/internal/ident"
+	"coffer/internal/ledger"
 	"coffer/internal/money"
 	"coffer/internal/roster"
 	"coffer/internal/vault"
@@ -21,6 +23,7 @@ type intent struct {
 	original ident.ID[ident.Attempt]
 	terminal ident.ID[ident.Terminal]
 	again    bool     // a person confirmed a second payment
+	dueOnly  bool     // more than is due is refused
 	of       *attempt // the payment to give back
 }
 
@@ -34,7 +37,7 @@ type intent struct {
 func (t *Till) Begin(ctx context.Context, agent access.Agent, s Sale) (ident.ID[ident.Attempt], error) {
 	return t.begin(ctx, agent, access.PaymentTake, access.Client(s.Client), intent{
 		command: s.Command, kind: KindSale, tender: TenderCard, client: s.Client,
-		amount: s.Amount, terminal: s.Terminal, again: s.ConfirmDuplicate,
+		amount: s.Amount, terminal: s.Terminal, again: s.ConfirmDuplicate, dueOnly: s.DueOnly,
 	})
 }
 
@@ -50,7 +53,7 @@ func (t *Till) Cash(ctx context.Context, agent access.Agent, s CashSale) (ident.
 	}
 	return t.begin(ctx, agent, access.PaymentTake, access.Client(s.Client), intent{
 		command: s.Command, kind: KindSale, tender: TenderCash, client: s.Client,
-		amount: s.Amount, tendered: s.Tendered, again: s.ConfirmDuplicate,
+		amount: s.Amount, tendered: s.Tendered, again: s.ConfirmDuplicate, dueOnly: s.DueOnly,
 	})
 }
 
@@ -80,12 +83,13 @@ func (t *Till) begin(ctx context.Context, agent access.Agent, action access.Acti
 	if in.kind == KindSale && (in.amount <= 0 || in.amount > money.Max) {
 		return ident.ID[ident.Attempt]{}, ErrAmount
 	}
-	t.mu.Lock()
-	closing := t.closing
-	t.mu.Unlock()
-	if closing {
+	if in.kind == KindSale && in.amount > AmountMax {
+		return ident.ID[ident.Attempt]{}, ErrTooMuch
+	}
+	if !t.enter() {
 		return ident.ID[ident.Attempt]{}, ErrClosed
 	}
+	defer t.entered.Done()
 	var made begun
 	req := access.Request{Agent: agent, Action: action, Entity: e, Purpose: access.Payment}
 	err := t.vault.Update(ctx, req, func(tx *vault.Tx) (err error) {
@@ -96,6 +100,17 @@ func (t *Till) begin(ctx context.Context, agent access.Agent, action access.Acti
 		t.announce(made)
 	}
 	return made.id, err
+}
+
+// enter counts a payment that begins, unless the till is closing. Close waits
+// until entered is done.
+func (t *Till) enter() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.closing {
+		t.entered.Add(1)
+	}
+	return !t.closing
 }
 
 // begun is what intend did.
@@ -112,6 +127,7 @@ func (t *Till) announce(m begun) {
 	t.after(string(Created))
 	if m.final {
 		t.after(string(Closed))
+		t.bell(TopicDay)
 	} else {
 		m.lane.run(m.attempt)
 	}
@@ -137,6 +153,9 @@ func (t *Till) intend(tx *vault.Tx, in intent) (begun, error) {
 	}
 	if twin, err := repeated(tx, in); err != nil {
 		return begun{id: twin}, err
+	}
+	if err := overDue(tx, in); err != nil {
+		return begun{}, err
 	}
 	if in.tender == TenderCash {
 		return t.takeCash(tx, in)
@@ -195,6 +214,23 @@ func repeated(tx *vault.Tx, in intent) (ident.ID[ident.Attempt], error) {
 		}
 	}
 	return ident.ID[ident.Attempt]{}, nil
+}
+
+// overDue refuses a sale of more than the client owes now, if the intent asks
+// for that: what a form said when it was made may have been paid since.
+func overDue(tx *vault.Tx, in intent) error {
+	if in.kind != KindSale || !in.dueOnly {
+		return nil
+	}
+	client, err := roster.Read(tx, in.client)
+	if err != nil {
+		return err
+	}
+	balance, err := books.Client(tx, ledger.Sub(client.Account))
+	if err == nil && in.amount > max(balance.Net(), 0) {
+		err = ErrOverDue
+	}
+	return err
 }
 
 // returning completes an intent to give back from the payment it refers to.

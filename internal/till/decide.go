@@ -19,10 +19,12 @@ const (
 	reasonPartialVoid = "partial_void"
 	reasonEmpty       = "empty_batch_proves_nothing"
 	reasonRestart     = "restart"
-	reasonOverdue     = "overdue"
+	reasonNoTerminal  = "no_terminal"
 	reasonTaken       = "already_taken"
 	reasonPeople      = "two_people"
+	reasonDesk        = "desk_answer" // one person at the desk, and the terminal's own record agrees
 	evidenceUnsent    = "journal_created_only"
+	evidenceRecord    = "terminal_record" // the terminal's own record of the payment
 )
 
 // verdict is what an outcome means for an attempt.

@@ -8,10 +8,15 @@ import "coffer/internal/fault"
 var (
 	// ErrAmount: the amount is zero, negative or above money.Max.
 	ErrAmount = fault.New(fault.Invalid, "Enter the amount to pay, more than 0.00.")
+	// ErrTooMuch: the amount is above AmountMax.
+	ErrTooMuch = fault.New(fault.Invalid, "One payment may be at most %v. Check the amount; split it if it is right.", AmountMax)
+	// ErrOverDue: Sale.DueOnly, and the client owes less than the amount now.
+	ErrOverDue = fault.New(fault.Conflict, "This is more than the client owes now. Check the amount, or take the rest as credit.")
 	// ErrTendered: less cash was handed over than is to be paid.
 	ErrTendered = fault.New(fault.Invalid, "The cash handed over is less than the amount. Correct one of the two.")
-	// ErrCommand: the request carries no command identifier.
-	ErrCommand = fault.New(fault.Invalid, "This form is incomplete. Reload the page and send it again.")
+	// ErrCommand: the request carries no command identifier, or one that was used
+	// for something else.
+	ErrCommand = fault.New(fault.Invalid, "This form is incomplete, or was used before for another payment. Reload the page and send it again.")
 	// ErrDuplicate: the same client paid the same amount a moment ago.
 	// Asking again with ConfirmDuplicate takes it a second time.
 	ErrDuplicate = fault.New(fault.Conflict, "The same amount was paid for this client less than 10 minutes ago. Confirm that this is really a second payment.")
@@ -30,7 +35,7 @@ var (
 	// ErrNotFound: no such payment.
 	ErrNotFound = fault.New(fault.NotFound, "There is no such payment.")
 	// ErrNoReceipt: the payment has no receipt.
-	ErrNoReceipt = fault.New(fault.NotFound, "There is no receipt, because no money moved.")
+	ErrNoReceipt = fault.New(fault.NotFound, "There is no receipt: no money has moved, or its payment is not finished.")
 	// ErrTooLate: the payment can no longer be cancelled.
 	ErrTooLate = fault.New(fault.Conflict, "It is too late to cancel. Wait for the result; an approved payment can be voided.")
 	// ErrNotPayment: only an approved payment can be voided or refunded.

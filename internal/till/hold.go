@@ -61,3 +61,19 @@ func (t *Till) keepHold(id ident.ID[ident.Terminal], why protocol.Reason) error 
 		return err
 	})
 }
+
+// lockAgain locks the terminals that an earlier run has found reason to lock.
+func (t *Till) lockAgain(ctx context.Context) error {
+	req := access.Request{Agent: t.agent, Action: access.TerminalLock, Entity: access.Entity{Kind: access.KindTerminal}, Purpose: access.Operations}
+	return t.vault.View(ctx, req, func(tx *vault.Tx) error {
+		for row, err := range holds.All(tx) {
+			if err != nil {
+				return err
+			}
+			if l := t.lanes[row.Shared.Terminal]; l != nil {
+				l.terminal.Lock(row.Shared.Reason)
+			}
+		}
+		return nil
+	})
+}

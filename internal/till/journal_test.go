@@ -185,13 +185,167 @@ func TestLateApprovalIsNotLost(t *testing.T) {
 	}
 }
 
+// A terminal that calls an attempt a duplicate of itself has proved nothing:
+// its record decides.
 func TestDuplicateThatIsThisVeryAttempt(t *testing.T) {
 	b := newBench(t)
 	a := b.sale()
 	o := approval(a)
 	o.Result = protocol.Duplicate
 	b.apply(a, o)
-	b.ok(a, Resulted, Approved)
+	if now := b.ok(a, InDoubt, ResultNone); now.HostRef != "" {
+		t.Errorf("the original's reference is kept as the attempt's own: %q", now.HostRef)
+	}
+	b.apply(a, protocol.Outcome{Result: protocol.NotCharged, Ref: a.Ref, Evidence: protocol.EvidenceOlder})
+	b.ok(a, NotCharged, ProvenNever)
+}
+
+// A command whose attempt has ended may not be sent.
+func TestOnlyANewCommandIsSent(t *testing.T) {
+	b := newBench(t)
+	a := b.sale()
+	for range 2 {
+		if err := b.mark(a.ID, Sent); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.apply(a, protocol.Outcome{Result: protocol.Declined})
+	if err := b.mark(a.ID, Sent); err == nil {
+		t.Error("a declined payment may be sent")
+	}
+	if err := b.mark(a.ID, Acked); err != nil {
+		t.Error(err)
+	}
+	b.ok(a, Resulted, Declined)
+}
+
+// One person's word is not enough for money: the terminal's own record of the
+// original must agree.
+func TestSameNeedsTheTerminalsRecord(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*protocol.Outcome)
+		state State
+	}{
+		"agrees":            {func(*protocol.Outcome) {}, Closed},
+		"no record":         {func(o *protocol.Outcome) { *o = protocol.Outcome{} }, Manual},
+		"not charged":       {func(o *protocol.Outcome) { o.Result, o.Approved = protocol.NotCharged, 0 }, Manual},
+		"another amount":    {func(o *protocol.Outcome) { o.Approved-- }, Manual},
+		"another payment":   {func(o *protocol.Outcome) { o.Ref = "100000000099" }, Manual},
+		"another reference": {func(o *protocol.Outcome) { o.HostRef = "1111" }, Manual},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			a := b.sale()
+			o := approval(a)
+			o.Result, o.Ref = protocol.Duplicate, "100000000777"
+			b.apply(a, o)
+			b.ok(a, Resulted, Duplicate)
+			record := o
+			record.Result = protocol.Approved
+			c.spoil(&record)
+			if _, err := b.journal(t.Context(), a.ID, func(tx *vault.Tx, a *attempt) (*event, error) { return b.same(tx, a, record) }); err != nil {
+				t.Fatal(err)
+			}
+			now, found := b.now(a)
+			if now.State != c.state || len(found) != 0 || now.State == Closed && (now.Reason != reasonDesk || now.Evidence != evidenceRecord) || now.State == Manual && !now.Entry.IsZero() {
+				t.Errorf("got %+v, %v", now, found)
+			}
+		})
+	}
+}
+
+// Asking in vain, or a terminal that is away, leaves nothing in the store.
+func TestAskingInVainLeavesNoTrace(t *testing.T) {
+	b := newBench(t)
+	a := b.sale()
+	if err := b.mark(a.ID, Sent); err != nil {
+		t.Fatal(err)
+	}
+	b.lane.doubt(a.ID)
+	before := uint64(0)
+	for n := range 5 {
+		if id, ok := b.lane.nextUnknown(); !ok || b.lane.settleUnknown(t.Context(), id) {
+			t.Fatal("the attempt is known")
+		}
+		if n == 0 {
+			before = b.vault.Status().Events
+		}
+	}
+	if got := b.vault.Status().Events; got != before {
+		t.Errorf("%d events were recorded", got-before)
+	}
+	b.ok(a, InDoubt, ResultNone)
+	if err := b.lane.stray(approval(a)); err != nil { // the answer comes by itself
+		t.Fatal(err)
+	}
+	if id, ok := b.lane.nextUnknown(); !ok || !b.lane.settleUnknown(t.Context(), id) {
+		t.Error("the lane does not see that the attempt is known")
+	}
+	b.ok(a, Closed, Approved)
+	if !slices.Contains(b.rang, TopicDay) {
+		t.Error("the day's bell did not ring when the payment ended")
+	}
+}
+
+// A defect in a lane locks its terminal, and the program goes on.
+func TestLaneSurvivesADefect(t *testing.T) {
+	b := newBench(t)
+	a := b.sale()
+	b.lane.run(a)
+	armed := true
+	b.bell = func(string) {
+		if armed {
+			armed = false
+			panic("a defect")
+		}
+	}
+	if _, more := b.lane.turn(t.Context(), 0); more {
+		t.Error("the lane goes on at once")
+	}
+	if s := b.lane.terminal.Status(); !s.Quarantined || s.Reason != protocol.ReasonDefect {
+		t.Errorf("got %+v", s)
+	}
+	if id, ok := b.lane.nextUnknown(); !ok || id != a.ID {
+		t.Error("what ran is forgotten")
+	}
+}
+
+// Only the attempt that was meant is cancelled, never the next one.
+func TestCancelIsForOneAttempt(t *testing.T) {
+	b := newBench(t)
+	first, second := b.sale(), b.sale()
+	b.lane.live = live{id: second.ID, step: protocol.StepPresent}
+	if err := b.lane.askCancel(first.ID); err == nil || b.lane.live.cancelling {
+		t.Errorf("the next payment is cancelled: %v", err)
+	}
+	if err := b.lane.askCancel(second.ID); err != nil || !b.lane.live.cancelling {
+		t.Errorf("the running payment is not: %v", err)
+	}
+}
+
+func TestPaymentsNewestFirstUpToALimit(t *testing.T) {
+	b := newBench(t)
+	a := b.sale()
+	var made []ident.ID[ident.Attempt]
+	for n := range 5 {
+		if err := b.vault.Update(t.Context(), b.request(access.PaymentStep, a.ID), func(tx *vault.Tx) error {
+			c := a
+			c.ID, c.Command, c.Ref, c.State = ident.New[ident.Attempt](tx.Now()), ident.New[ident.Command](tx.Now()), "", Closed
+			c.Result, c.Pending, c.At = Declined, ident.ID[ident.Entry]{}, a.At.Add(time.Duration(n+1)*time.Second)
+			made = append(made, c.ID)
+			_, err := attempts.Insert(tx, attemptRow{Shared: c})
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := b.Payments(t.Context(), accesstest.Agent(access.FrontDesk), a.Client, 3)
+	if err != nil || len(list) != 3 || list[0].ID != made[4] || list[1].ID != made[3] || list[2].ID != made[2] {
+		t.Errorf("got %d payments, %v", len(list), err)
+	}
+	if list, err = b.Payments(t.Context(), accesstest.Agent(access.FrontDesk), a.Client, 9); err != nil || len(list) != 6 || list[5].ID != a.ID {
+		t.Errorf("got %d payments, %v", len(list), err)
+	}
 }
 
 func TestDuplicateThatIsAnUnknownAttempt(t *testing.T) {

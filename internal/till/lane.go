@@ -20,9 +20,10 @@ type lane struct {
 	wake     chan struct{}
 
 	mu      sync.Mutex
-	open    bool                      // Recover has been called
-	fresh   []attempt                 // to run, oldest first
-	unknown []ident.ID[ident.Attempt] // to find out, oldest first
+	open    bool                                // Recover has been called
+	fresh   []attempt                           // to run, oldest first
+	unknown []ident.ID[ident.Attempt]           // to find out, oldest first
+	read    map[ident.ID[ident.Attempt]]attempt // of these, as the journal has them
 	live    live
 	idle    chan struct{} // closed when nothing runs or waits; nil unless somebody drains
 }
@@ -36,7 +37,7 @@ type live struct {
 }
 
 func newLane(t *Till, m *terminal.Terminal) *lane {
-	return &lane{till: t, terminal: m, id: m.ID(), wake: make(chan struct{}, 1)}
+	return &lane{till: t, terminal: m, id: m.ID(), wake: make(chan struct{}, 1), read: map[ident.ID[ident.Attempt]]attempt{}}
 }
 
 // start lets the lane work, first on the unknown attempts.
@@ -44,6 +45,12 @@ func (l *lane) start(unknown []ident.ID[ident.Attempt]) {
 	l.mu.Lock()
 	l.open, l.unknown = true, append(unknown, l.unknown...)
 	l.mu.Unlock()
+	l.terminal.OnLock(func(why protocol.Reason) error { return l.till.keepHold(l.id, why) })
+	if s := l.terminal.Status(); s.Quarantined && s.Reason != protocol.ReasonSubstitute {
+		if err := l.till.keepHold(l.id, s.Reason); err != nil {
+			l.till.log.Error("that a terminal is locked could not be kept", "error", err.Error())
+		}
+	}
 	l.terminal.OnStray(l.stray)
 	l.till.running.Go(func() { l.loop(l.till.ctx) })
 }
@@ -65,7 +72,12 @@ func (l *lane) doubt(id ident.ID[ident.Attempt]) {
 
 // reread makes the lane look again at an unknown attempt that somebody else
 // has settled.
-func (l *lane) reread(ident.ID[ident.Attempt]) { l.nudge() }
+func (l *lane) reread(id ident.ID[ident.Attempt]) {
+	l.mu.Lock()
+	delete(l.read, id)
+	l.mu.Unlock()
+	l.nudge()
+}
 
 func (l *lane) nudge() {
 	select {
@@ -123,21 +135,55 @@ func (l *lane) isWorking(id ident.ID[ident.Attempt]) bool {
 func (l *lane) loop(ctx context.Context) {
 	pause := l.till.retry.start()
 	for ctx.Err() == nil {
-		if id, ok := l.nextUnknown(); ok {
-			if l.settleUnknown(ctx, id) {
-				pause = l.till.retry.start()
-				continue
-			}
+		l.restIfDone()
+		var more bool
+		if pause, more = l.turn(ctx, pause); !more {
 			pause = l.wait(ctx, pause)
-			continue
 		}
-		if a, ok := l.nextFresh(); ok {
-			l.execute(a)
-			continue
-		}
-		pause = l.wait(ctx, -1)
 	}
 	l.rest()
+}
+
+// turn does the next thing, if there is one, behind a recover: a defect of the
+// program at one terminal must not take the others down with it. It returns
+// the next pause (negative: until something happens), and whether to go on
+// without one.
+func (l *lane) turn(ctx context.Context, pause time.Duration) (next time.Duration, more bool) {
+	next = max(pause, l.till.retry.start())
+	defer func() {
+		if p := recover(); p != nil {
+			l.broken()
+			more = false
+		}
+	}()
+	if id, ok := l.nextUnknown(); ok {
+		if l.settleUnknown(ctx, id) {
+			return l.till.retry.start(), true
+		}
+		return next, false
+	}
+	if a, ok := l.nextFresh(); ok {
+		l.execute(a)
+		return next, true
+	}
+	return -1, false
+}
+
+// broken locks a terminal at which the program itself has failed. What ran is
+// not known.
+func (l *lane) broken() {
+	l.till.log.Error("a lane broke on a defect of the program; its terminal is locked")
+	l.mu.Lock()
+	if !l.live.id.IsZero() && !l.live.checking {
+		l.unknown = append(l.unknown, l.live.id)
+	}
+	l.live = live{}
+	l.mu.Unlock()
+	l.terminal.Lock(protocol.ReasonDefect)
+	if err := l.till.keepHold(l.id, protocol.ReasonDefect); err != nil {
+		l.till.log.Error("that a terminal is locked could not be kept", "error", err.Error())
+	}
+	l.till.bell(TopicTerminals)
 }
 
 // wait waits for something to do, at most for the pause, and returns the next
@@ -148,8 +194,6 @@ func (l *lane) wait(ctx context.Context, pause time.Duration) time.Duration {
 		timer := time.NewTimer(pause)
 		defer timer.Stop()
 		due = timer.C
-	} else {
-		l.rest()
 	}
 	select {
 	case <-ctx.Done():
@@ -171,6 +215,16 @@ func (l *lane) ringUnknown() {
 	l.mu.Unlock()
 	for _, id := range ids {
 		l.till.bell(topic(id))
+	}
+}
+
+// restIfDone is rest if no command waits. Nothing runs when it is called.
+func (l *lane) restIfDone() {
+	l.mu.Lock()
+	waits := len(l.fresh) > 0
+	l.mu.Unlock()
+	if !waits {
+		l.rest()
 	}
 }
 
@@ -297,16 +351,24 @@ func (l *lane) stepOf(id ident.ID[ident.Attempt]) (live, bool) {
 // askCancel asks the terminal to stop the attempt, if it still waits for the
 // card.
 func (l *lane) askCancel(id ident.ID[ident.Attempt]) error {
-	l.mu.Lock()
-	if l.live.id != id || l.live.checking || !cancellable(l.live.step) {
-		l.mu.Unlock()
+	if !l.cancel(id) {
 		return ErrTooLate
 	}
-	l.live.cancelling = true
-	l.mu.Unlock()
-	l.terminal.Cancel()
 	l.till.bell(topic(id))
 	return nil
+}
+
+// cancel asks with the lane held, so that it is this attempt that is stopped
+// and never the next one. (The terminal calls nothing back while it is asked.)
+func (l *lane) cancel(id ident.ID[ident.Attempt]) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.live.id != id || l.live.checking || !cancellable(l.live.step) {
+		return false
+	}
+	l.live.cancelling = true
+	l.terminal.Cancel()
+	return true
 }
 
 // cancellable reports whether a command may be cancelled while the terminal

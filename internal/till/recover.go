@@ -2,6 +2,7 @@ package till
 
 import (
 	"context"
+	"slices"
 
 	"coffer/internal/access"
 	"coffer/internal/ident"
@@ -13,8 +14,10 @@ import (
 // unfinished and leaves it to each terminal's lane, which asks the terminal as
 // soon as it is attached and before it gets any new command. What the journal
 // alone proves (a command that was never sent, a conversation that has ended)
-// is closed before Recover returns. Until Recover has been called no card
-// payment begins.
+// is closed before Recover returns. What belongs to a terminal that is not set
+// up any more is for two people (Resolve). Terminals that an earlier run has
+// locked are locked again. Until Recover has been called no card payment
+// begins.
 func (t *Till) Recover(ctx context.Context) error {
 	left, err := t.unfinished(ctx)
 	if err != nil {
@@ -30,8 +33,20 @@ func (t *Till) Recover(ctx context.Context) error {
 			unknown[a.Terminal] = append(unknown[a.Terminal], a.ID)
 		}
 	}
+	if err := t.lockAgain(ctx); err != nil {
+		return err
+	}
 	for _, l := range t.order {
 		l.start(unknown[l.id])
+		delete(unknown, l.id)
+	}
+	for _, ids := range unknown {
+		for _, id := range ids {
+			t.log.Error("the terminal of an unknown payment is not set up any more; two people must decide", "attempt", id.String())
+			if _, err := t.suspect(id, reasonNoTerminal); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -72,49 +87,81 @@ func (t *Till) proveFromJournal(a attempt) (bool, error) {
 }
 
 // settleUnknown tries to find out what became of an attempt, and reports
-// whether it need not be asked again.
+// whether it need not be asked again. What the journal has of it is read once
+// and kept in memory, so that asking in vain leaves no trace in the store.
 func (l *lane) settleUnknown(ctx context.Context, id ident.ID[ident.Attempt]) bool {
 	defer l.quiet()
-	a, err := l.till.suspect(id)
+	a, err := l.suspected(id)
 	if err == nil && a.atTerminal() && l.terminal.Status().Attached {
 		var o protocol.Outcome
-		if o, err = l.terminal.Lookup(ctx, a.Ref, protocol.Kind(a.Kind), a.Amount); err == nil {
-			err = l.till.lookedUp(id, o)
+		q := protocol.Question{Ref: a.Ref, Kind: protocol.Kind(a.Kind), Amount: a.Amount, Serial: a.Serial}
+		if o, err = l.terminal.Lookup(ctx, q); err == nil && ctx.Err() == nil && !saysNothing(&a, o) {
+			a, err = l.till.lookedUp(id, o)
+			l.remember(a, err)
 		}
 	}
-	known := false
-	if err == nil {
-		known, err = l.till.close(id)
+	if err == nil && !a.atTerminal() {
+		_, err = l.till.close(id)
 	}
 	if err != nil && ctx.Err() == nil {
 		l.till.log.Warn("an unknown payment could not be settled yet", "attempt", id.String(), "error", err.Error())
 	}
+	known := err == nil && !a.atTerminal()
 	if known {
-		l.found()
+		l.found(id)
 		l.till.bell(topic(id))
 		l.till.bell(TopicTerminals)
 	}
 	return known
 }
 
-// found takes the first unknown attempt off the list.
-func (l *lane) found() {
+// saysNothing reports whether an answer changes nothing of what is known.
+func saysNothing(a *attempt, o protocol.Outcome) bool {
+	return o.Result == protocol.InDoubt && !contradicts(o.Reason) && a.State == InDoubt && a.Reason == code(string(o.Reason))
+}
+
+// suspected returns an unknown attempt as the journal has it; the first time
+// it journals that it is unknown.
+func (l *lane) suspected(id ident.ID[ident.Attempt]) (attempt, error) {
+	l.mu.Lock()
+	a, ok := l.read[id]
+	l.mu.Unlock()
+	if ok {
+		return a, nil
+	}
+	a, err := l.till.suspect(id, reasonRestart)
+	l.remember(a, err)
+	return a, err
+}
+
+// remember keeps an unknown attempt as the journal has it.
+func (l *lane) remember(a attempt, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.unknown = l.unknown[1:]
+	if err == nil {
+		l.read[a.ID] = a
+	}
+}
+
+// found takes an unknown attempt off the list.
+func (l *lane) found(id ident.ID[ident.Attempt]) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.unknown = slices.DeleteFunc(l.unknown, func(u ident.ID[ident.Attempt]) bool { return u == id })
+	delete(l.read, id)
 }
 
 // suspect journals that the outcome of an attempt is not known, or that it was
 // never sent, and returns it as it stands.
-func (t *Till) suspect(id ident.ID[ident.Attempt]) (attempt, error) {
+func (t *Till) suspect(id ident.ID[ident.Attempt], why string) (attempt, error) {
 	return t.journal(context.Background(), id, func(tx *vault.Tx, a *attempt) (*event, error) {
 		switch a.State {
 		case Created:
 			o := protocol.Outcome{Result: protocol.NotSent, Evidence: evidenceUnsent}
 			return t.enact(tx, a, verdict{state: Resulted, result: NotSent}, o)
 		case Sent, Acked:
-			a.State, a.Reason = InDoubt, reasonRestart
-			return &event{Name: string(InDoubt), Reason: reasonRestart}, nil
+			a.State, a.Reason = InDoubt, why
+			return &event{Name: string(InDoubt), Reason: why}, nil
 		}
 		return nil, nil
 	})
@@ -128,8 +175,8 @@ const askMax = 4
 // lookedUp applies the answer to a question about an unknown attempt. An
 // answer that contradicts the attempt or proves nothing however often it is
 // given is for people.
-func (t *Till) lookedUp(id ident.ID[ident.Attempt], o protocol.Outcome) error {
-	_, err := t.journal(context.Background(), id, func(tx *vault.Tx, a *attempt) (*event, error) {
+func (t *Till) lookedUp(id ident.ID[ident.Attempt], o protocol.Outcome) (attempt, error) {
+	return t.journal(context.Background(), id, func(tx *vault.Tx, a *attempt) (*event, error) {
 		if a.atTerminal() && o.Result == protocol.InDoubt && contradicts(o.Reason) {
 			if a.Tries++; a.Tries >= askMax {
 				return t.enact(tx, a, verdict{state: Manual, reason: string(o.Reason)}, o)
@@ -138,14 +185,13 @@ func (t *Till) lookedUp(id ident.ID[ident.Attempt], o protocol.Outcome) error {
 		}
 		return t.outcome(tx, a, o)
 	})
-	return err
 }
 
 // contradicts reports whether the answer is one that asking again may not
 // change.
 func contradicts(r protocol.Reason) bool {
 	switch r {
-	case protocol.ReasonMismatch, protocol.ReasonVoided, protocol.ReasonUnproven:
+	case protocol.ReasonMismatch, protocol.ReasonVoided, protocol.ReasonUnproven, protocol.ReasonHostDuplicate:
 		return true
 	}
 	return false

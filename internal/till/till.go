@@ -37,7 +37,8 @@ type Options struct {
 	Bell func(topic string)
 	// AfterEvent is told each journal event right after it has become durable:
 	// "created", "sent", "acked", "resulted", "in_doubt", "not_charged",
-	// "manual", "answered", "closed". For test campaigns, which kill the process there.
+	// "manual", "stray", "asked", "answered", "proposed", "closed". For test
+	// campaigns, which kill the process there.
 	AfterEvent func(event string)
 	Log        *slog.Logger
 	// RunMax is how long a command may run at a terminal that neither answers
@@ -66,13 +67,14 @@ type Till struct {
 
 	mu      sync.Mutex
 	closing bool
+	entered sync.WaitGroup // payments that are being begun
 	stop    context.CancelFunc
 	ctx     context.Context
 	running sync.WaitGroup
 }
 
-// New returns a till and starts to watch its terminals. Nothing is sent to a
-// terminal before Recover has been called.
+// New returns a till. It does nothing, and takes no card payment, before
+// Recover has been called.
 func New(o Options) *Till {
 	t := &Till{
 		vault: o.Vault, agent: o.Agent, clinic: o.Clinic,
@@ -118,6 +120,7 @@ func (t *Till) Close(ctx context.Context) error {
 	t.mu.Lock()
 	t.closing = true
 	t.mu.Unlock()
+	t.entered.Wait()
 	for _, l := range t.order {
 		l.drain(ctx)
 	}

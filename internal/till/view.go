@@ -38,33 +38,17 @@ func (t *Till) Payment(ctx context.Context, agent access.Agent, id ident.ID[iden
 
 // Payments returns a client's payments, the newest first, at most limit.
 func (t *Till) Payments(ctx context.Context, agent access.Agent, client ident.ID[ident.Client], limit int) ([]Payment, error) {
-	list, err := t.list(ctx, agent, access.Client(client), indexClient, client.String()+"/", client.String()+"0")
-	return list[:min(limit, len(list))], err
-}
-
-// Today returns the payments of the day, the newest first.
-func (t *Till) Today(ctx context.Context, agent access.Agent) ([]Payment, error) {
-	return t.list(ctx, agent, access.Entity{Kind: access.KindDay}, indexDay, "", "")
-}
-
-// list returns payments of a range of an index that ends with the time, the
-// newest first. An empty range is today.
-func (t *Till) list(ctx context.Context, agent access.Agent, e access.Entity, index, from, to string) ([]Payment, error) {
 	var list []Payment
-	err := t.vault.View(ctx, readRequest(agent, e), func(tx *vault.Tx) error {
-		if from == "" {
-			midnight := tx.Today().In(tx.Now().Location())
-			from, to = timeKey(midnight), timeKey(midnight.AddDate(0, 0, 1))
-		}
-		for row, err := range attempts.Between(tx, index, from, to) {
-			if err != nil {
+	err := t.vault.View(ctx, readRequest(agent, access.Client(client)), func(tx *vault.Tx) error {
+		for row, err := range attempts.Backward(tx, indexClient, client.String()+"/", client.String()+"0") {
+			if err != nil || len(list) == limit {
 				return err
 			}
 			p, err := t.view(tx, &row.Shared)
 			if err != nil {
 				return err
 			}
-			list = append([]Payment{p}, list...)
+			list = append(list, p)
 		}
 		return nil
 	})

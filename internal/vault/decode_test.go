@@ -51,7 +51,7 @@ func TestBucketNumbersAreUnique(t *testing.T) {
 
 // TestJournalHasNoWayToChange lists what a Journal can do.
 func TestJournalHasNoWayToChange(t *testing.T) {
-	may := map[string]bool{"Insert": true, "At": true, "All": true, "Newest": true, "Count": true, "Find": true, "First": true, "Between": true}
+	may := map[string]bool{"Insert": true, "At": true, "All": true, "Newest": true, "Count": true, "Find": true, "First": true, "Between": true, "Backward": true}
 	j := reflect.TypeFor[*Journal[string, None]]()
 	for m := range j.Methods() {
 		if !may[m.Name] {

@@ -80,8 +80,8 @@ func (d driver) Money(c protocol.Command) (protocol.Machine, error) {
 }
 
 // Lookup is protocol.Driver's.
-func (d driver) Lookup(ref string, kind protocol.Kind, amount money.Amount) protocol.Machine {
-	m := &lookup{exchange: d.exchange(), ref: ref, kind: kind, amount: amount}
+func (d driver) Lookup(q protocol.Question) protocol.Machine {
+	m := &lookup{exchange: d.exchange(), ref: q.Ref, kind: q.Kind, amount: q.Amount, serial: q.Serial}
 	m.role = m
 	return m
 }

@@ -321,12 +321,13 @@ func (x *exchange) damaged(now time.Time) {
 	}
 }
 
-// leak locks the terminal. Our ACK stops it from sending the frame again.
+// leak locks the terminal, before anything else that may fail. Our ACK stops
+// it from sending the frame again.
 func (x *exchange) leak(now time.Time) {
+	x.do(protocol.Action{Do: protocol.Alarm, Reason: protocol.ReasonLeak})
 	act := x.role.leaked(now)
 	act.Bytes = []byte{frame.ACK}
 	x.do(act)
-	x.do(protocol.Action{Do: protocol.Alarm, Reason: protocol.ReasonLeak})
 	if x.state != draining && x.state != awaitEOT {
 		x.fail(now, protocol.ReasonLeak, true)
 	}

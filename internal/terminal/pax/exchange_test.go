@@ -21,6 +21,10 @@ func TestSaleSerial(t *testing.T) {
 			"acked show:present persist:partial/partial=9000+ACK show:result end:partial/partial=9000"},
 		{"declined by the terminal", "ACK decline EOT",
 			"acked show:present persist:declined/no_funds+ACK show:result end:declined/no_funds"},
+		{"the bank speaks of a repetition, the terminal of none", "ACK host94 EOT",
+			"acked show:present persist:in_doubt/duplicate_host+ACK show:result end:in_doubt/duplicate_host"},
+		{"a card number as a reference", "ACK hrefleak",
+			"acked show:present alarm:pan_leak persist:in_doubt/pan_leak+ACK end:in_doubt/pan_leak"},
 		{"declined by the bank", "ACK hostno EOT",
 			"acked show:present persist:declined/declined+ACK show:result end:declined/declined"},
 		{"no card", "ACK timeout EOT",
@@ -150,11 +154,11 @@ func TestSaleSerial(t *testing.T) {
 
 		// a card number
 		{"a card number in the answer", "ACK leak",
-			"acked show:present persist:in_doubt/pan_leak+ACK alarm:pan_leak end:in_doubt/pan_leak"},
+			"acked show:present alarm:pan_leak persist:in_doubt/pan_leak+ACK end:in_doubt/pan_leak"},
 		{"a card number in a late answer", "ACK strayleak",
-			"acked show:present persist:in_doubt/pan_leak+ACK alarm:pan_leak end:in_doubt/pan_leak"},
+			"acked show:present alarm:pan_leak persist:in_doubt/pan_leak+ACK end:in_doubt/pan_leak"},
 		{"a card number after the answer", "ACK ok strayleak EOT",
-			"acked show:present persist:approved/approved=15000+ACK show:result ACK alarm:pan_leak end:approved/approved=15000"},
+			"acked show:present persist:approved/approved=15000+ACK show:result alarm:pan_leak ACK end:approved/approved=15000"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := play(t, sale(t, Serial), c.script, vocabulary(t))
@@ -190,7 +194,7 @@ func TestHandshake(t *testing.T) {
 		{"ACK EOT", "A00 end:!ended"},
 		{"lost", "A00 end:!unplugged"},
 		{"ACK other a01 EOT", "A00 stray:approved/approved=15000+ACK ACK end:53236566"},
-		{"ACK strayleak", "A00 ACK alarm:pan_leak end:!pan_leak"},
+		{"ACK strayleak", "A00 alarm:pan_leak ACK end:!pan_leak"},
 		{"cancel ACK cancel a01 EOT", "A00 ACK end:53236566"},
 	} {
 		s := play(t, mustDriver(t, Serial).Handshake(), c.script, vocabulary(t))
@@ -213,7 +217,7 @@ func TestListen(t *testing.T) {
 		{"found +1000", "ACK end:"},
 		{"bad other +1000", "NAK stray:approved/approved=15000+ACK end:"},
 		{"bad bad bad bad +1000", "NAK NAK NAK EOT end:"},
-		{"strayleak +1000", "ACK alarm:pan_leak end:"},
+		{"strayleak +1000", "alarm:pan_leak ACK end:"},
 		{"head lost", "end:"},
 	} {
 		s := play(t, mustDriver(t, Serial).Listen(), c.script, vocabulary(t))
@@ -264,10 +268,13 @@ func TestLookup(t *testing.T) {
 		{"lost while clearing", "lost", clear + "end:in_doubt/unplugged"},
 		{"lost while asking", "+1000 ACK a01 EOT ACK lost", idle + "end:in_doubt/unplugged"},
 		{"lost between two questions", "+1000 ACK a01 lost", clear + "A00 ACK end:in_doubt/unplugged"},
-		{"a card number", "+1000 ACK a01 EOT ACK strayleak", idle + "ACK alarm:pan_leak end:in_doubt/pan_leak"},
+		{"another terminal on the cable is not asked", "+1000 ACK foreign EOT", clear + "A00 ACK alarm:substitution end:in_doubt/substitution"},
+		{"a record of another terminal", "+1000 ACK a01 EOT ACK foundelse EOT", idle + "ACK end:in_doubt/substitution"},
+		{"a record that the bank calls a repetition", "+1000 ACK a01 EOT ACK found94 EOT", idle + "ACK end:in_doubt/duplicate_host"},
+		{"a card number", "+1000 ACK a01 EOT ACK strayleak", idle + "alarm:pan_leak ACK end:in_doubt/pan_leak"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m := mustDriver(t, Serial).Lookup(testRef, protocol.Sale, testAmount)
+			m := mustDriver(t, Serial).Lookup(protocol.Question{Ref: testRef, Kind: protocol.Sale, Amount: testAmount, Serial: "53236566"})
 			s := play(t, m, c.script, vocabulary(t))
 			if got := strings.Join(s.did, " "); got != strings.TrimSpace(c.want) {
 				t.Errorf("script %s\n got %s\nwant %s", c.script, got, c.want)

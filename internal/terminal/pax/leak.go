@@ -12,7 +12,8 @@ import (
 //
 // The account's own field must be masked, or four digits. Every other field
 // must hold no run of 13 to 19 digits that has a card's first digits and a
-// good check digit, except the fields of known numbers that may be as long.
+// good check digit, except the fields of known numbers that may be as long and
+// that kept drops when they look like one.
 func leaks(payload []byte) bool {
 	account, known := -1, map[[2]int]bool(nil)
 	head := bytes.SplitN(payload, []byte{frame.FS}, 3)
@@ -58,9 +59,11 @@ func knownFields(host, trace int) map[[2]int]bool {
 	}
 }
 
-// knownKeys are the KEY=VALUE items whose values may be long numbers.
+// knownKeys are the KEY=VALUE items whose values may be long numbers. None of
+// them is shown as it came: TC, ARQC, AAC and IAD are chip data in hexadecimal,
+// the others are dropped. HREF and SN are shown, and so are searched.
 var knownKeys = [][]byte{
-	[]byte("HREF"), []byte("GLOBALUID"), []byte("SN"), []byte("TOKEN"),
+	[]byte("GLOBALUID"), []byte("TOKEN"),
 	[]byte("TC"), []byte("ARQC"), []byte("AAC"), []byte("IAD"),
 }
 

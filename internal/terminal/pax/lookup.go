@@ -22,17 +22,21 @@ const (
 
 // lookup finds out what became of a command. It first makes sure that the
 // terminal is idle, because a card could still be presented to a command
-// that it has not given up; then it asks for the record; and when there is
-// none, it looks whether the terminal's records prove that.
+// that it has not given up, and that it is the terminal that got the command:
+// a cable can be moved to another one without the line being lost. Then it
+// asks for the record; and when there is none, it looks whether the terminal's
+// records prove that.
 type lookup struct {
 	exchange
 	ref    string
 	kind   protocol.Kind
 	amount money.Amount
+	serial string // of the terminal that got the command; empty expects none
 
 	phase phase
 	tries int
 	late  *protocol.Outcome // our own late answer, come while clearing
+	other bool              // another terminal answers
 	found FindReply
 	total int
 }
@@ -70,7 +74,7 @@ func (m *lookup) take(_ time.Time, r Response, acked bool) (protocol.Action, boo
 	}
 	ok := protocol.Action{Do: protocol.Write}
 	if m.phase == shaking {
-		return ok, r.Code == CodeOK
+		return m.recognise(r)
 	}
 	f, err := ParseFindReply(r)
 	if err != nil {
@@ -78,6 +82,17 @@ func (m *lookup) take(_ time.Time, r Response, acked bool) (protocol.Action, boo
 	}
 	m.found = f
 	return ok, true
+}
+
+// recognise takes the answer that says what the terminal is.
+func (m *lookup) recognise(r Response) (protocol.Action, bool) {
+	d, err := ParseDevice(r)
+	if err != nil || r.Code != CodeOK {
+		return protocol.Action{}, false
+	}
+	device := d.device()
+	m.other = m.serial != "" && device.Serial != m.serial
+	return protocol.Action{Do: protocol.Recognise, Device: device}, true
 }
 
 // stray keeps our own late answer. It has become durable as a stray before
@@ -98,6 +113,11 @@ func (m *lookup) done(now time.Time) {
 	case clearing:
 		m.ask(now, shaking)
 	case shaking:
+		if m.other {
+			m.do(protocol.Action{Do: protocol.Alarm, Reason: protocol.ReasonSubstitute})
+			m.doubt(protocol.ReasonSubstitute)
+			return
+		}
 		m.ask(now, searching)
 	case searching:
 		m.searched(now)
@@ -117,6 +137,8 @@ func (m *lookup) searched(now time.Time) {
 		m.doubt(protocol.ReasonUnproven)
 	case m.found.Trace.Ref != m.ref:
 		m.doubt(protocol.ReasonMismatch)
+	case m.serial != "" && m.found.Ext["SN"] != "" && m.found.Ext["SN"] != m.serial:
+		m.doubt(protocol.ReasonSubstitute)
 	case m.kind == protocol.Sale && m.found.Type == TypeVoidSale:
 		m.doubt(protocol.ReasonVoided)
 	default:

@@ -202,11 +202,11 @@ func text(s string, sizeMax int) string {
 	return s
 }
 
-// word returns s when it is one of letters, digits and dashes and not longer
-// than sizeMax, else "".
+// word returns s when it is one of letters, digits and dashes, not longer than
+// sizeMax and without anything that could be a card number, else "".
 func word(s string, sizeMax int) string {
 	s = strings.TrimSpace(s)
-	if len(s) > sizeMax || !isID(s) {
+	if len(s) > sizeMax || !isID(s) || hasCardNumber([]byte(s)) {
 		return ""
 	}
 	return s

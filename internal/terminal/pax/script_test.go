@@ -156,6 +156,8 @@ func words(t *testing.T, a protocol.Action) string {
 		return "show:" + string(a.Step)
 	case protocol.Warn:
 		return "warn:" + string(a.Reason)
+	case protocol.Recognise:
+		return wire(t, a.Bytes)
 	case protocol.Alarm:
 		return "alarm:" + string(a.Reason)
 	case protocol.End:
@@ -270,6 +272,11 @@ func vocabulary(t *testing.T) map[string][]byte {
 		"t03":        framed(t, Response{Status: '0', Command: "T03", Version: "1.43", Code: CodeOK, Text: "OK"}),
 		"progress":   framed(t, Response{Status: '0', Command: Progress, Version: "1.43", Code: CodeOK, Text: "PROCESSING"}),
 		"screen":     framed(t, Response{Status: '0', Command: Progress, Version: "1.43", Code: CodeOK, Text: "Please tap or insert card"}),
+		"host94":     t01(func(m *MoneyReply) { m.Code, m.Host.Code = CodeDecline, "94" }),
+		"found94":    r03(func(f *FindReply) { f.Host.Code = "94" }),
+		"foreign":    framed(t, Device{Serial: "99887766", Model: "A35"}.Response("1.43")),
+		"foundelse":  r03(func(f *FindReply) { f.Ext = map[string]string{"SN": "99887766"} }),
+		"hrefleak":   t01(func(m *MoneyReply) { m.Ext = map[string]string{"HREF": "4111111111111111"} }),
 		"a01":        framed(t, Device{Serial: "53236566", Model: "A35"}.Response("1.43")),
 		"found":      r03(nil),
 		"foundpart":  r03(func(f *FindReply) { f.Approved = 9000; f.Host.Code = "10" }),

@@ -82,7 +82,7 @@ var hostVerdicts = map[string]verdict{
 	"78": declined(protocol.ReasonCard),
 	"91": declined(protocol.ReasonHostDown),
 	"92": declined(protocol.ReasonHostDown),
-	"94": {protocol.Duplicate, protocol.ReasonHostDuplicate},
+	"94": {protocol.InDoubt, protocol.ReasonHostDuplicate}, // it names no original: only the record tells
 	"96": declined(protocol.ReasonRepeat),
 }
 

@@ -18,9 +18,19 @@ type Driver interface {
 	Money(Command) (Machine, error)
 	// Lookup finds out what became of a command, by messages that can never
 	// move money. It ends with an Outcome: the attempt's own when the record
-	// agrees with ref, amount and kind, else NotCharged with Evidence, else
+	// agrees with the question, else NotCharged with Evidence, else
 	// InDoubt with a Reason.
-	Lookup(ref string, kind Kind, amount money.Amount) Machine
+	Lookup(Question) Machine
+}
+
+// Question asks what became of a command.
+type Question struct {
+	Ref    string
+	Kind   Kind
+	Amount money.Amount
+	// Serial is the serial number of the terminal that got the command. Another
+	// terminal is not asked: its silence would prove nothing. Empty asks any.
+	Serial string
 }
 
 // Machine is one conversation with a terminal, from its first byte to its
@@ -46,15 +56,16 @@ type Verb uint8
 
 // The verbs.
 const (
-	Write   Verb = iota // write Bytes
-	Sending             // make it durable that the command will be sent; then write Bytes
-	Acked               // the terminal has taken the command
-	Persist             // make Outcome durable; only then write Bytes
-	Stray               // keep Outcome, the late answer to another command; only then write Bytes
-	Show                // show Step
-	Warn                // note Reason in the log; the conversation goes on
-	Alarm               // quarantine the terminal for Reason
-	End                 // the conversation is over: Outcome, or Device, or Reason when it failed
+	Write     Verb = iota // write Bytes
+	Sending               // make it durable that the command will be sent; then write Bytes
+	Acked                 // the terminal has taken the command
+	Persist               // make Outcome durable; only then write Bytes
+	Stray                 // keep Outcome, the late answer to another command; only then write Bytes
+	Show                  // show Step
+	Warn                  // note Reason in the log; the conversation goes on
+	Alarm                 // quarantine the terminal for Reason
+	Recognise             // take note of Device, which answers now; then write Bytes
+	End                   // the conversation is over: Outcome, or Device, or Reason when it failed
 )
 
 // Action is one thing that a Machine asks of the line's owner. An action whose

@@ -25,6 +25,7 @@ const (
 	ReasonVoided      Reason = "voided"       // the record says that it was voided at the terminal itself
 	ReasonNoEOT       Reason = "no_eot"       // the terminal did not end the conversation; the result stands
 	ReasonForbidden   Reason = "forbidden"    // the profile's allow-list does not have the message
+	ReasonDefect      Reason = "defect"       // a defect of this program broke the conversation
 )
 
 // The reasons that a terminal or a bank states.
@@ -110,6 +111,7 @@ var words = map[Reason]Sentence{
 	ReasonUnproven:    {"The terminal knows nothing of this payment, but cannot prove that it was not charged.", "Compare with the terminal's batch report, then decide with a second person."},
 	ReasonVoided:      {"The payment was voided at the terminal itself.", "Compare with the terminal's receipts and tell the accountant."},
 	ReasonNoEOT:       {"The terminal did not end its message; the result stands.", "Nothing to do."},
+	ReasonDefect:      {"Coffer itself failed while it talked to this terminal, so it was locked.", "Do not repeat the payment. Use another terminal, and call IT."},
 	ReasonForbidden:   {"This terminal's profile does not allow this.", "Use another terminal, or call IT."},
 
 	ReasonApproved:       {"Approved.", "Give the receipt."},
