@@ -30,7 +30,7 @@ func actions() []Action {
 
 var kinds = []Kind{
 	KindNone, KindDay, KindClient, KindStaff, KindSession, KindAppointment, KindEncounter,
-	KindCharge, KindAttempt, KindPayment, KindEntry, KindAccount, KindTerminal, KindStore,
+	KindAttempt, KindEntry, KindAccount, KindTerminal, KindStore,
 }
 
 // entities draws any entity, with the agent's own and the zero identifier

@@ -15,8 +15,6 @@ const (
 	SessionClose       Action = "session.close"
 	SessionTouch       Action = "session.touch"
 	StaffCreate        Action = "staff.create"
-	StaffRead          Action = "staff.read"
-	StaffDisable       Action = "staff.disable"
 	CredentialRead     Action = "credential.read"
 	CredentialWrite    Action = "credential.write"
 	DayRead            Action = "day.read"
@@ -53,7 +51,6 @@ const (
 	AuthorityWrite     Action = "authority.write"
 	StoreVerify        Action = "store.verify"
 	StoreOpen          Action = "store.open"
-	CommandRead        Action = "command.read"
 )
 
 type cell uint8

@@ -137,7 +137,7 @@ func TestParseRefuses(t *testing.T) {
 // TestITIsBlind keeps 4.5 of the role plan: IT runs the box and sees neither
 // client nor amount.
 func TestITIsBlind(t *testing.T) {
-	allowed := []Action{SessionClose, BoxStatus, TerminalStatus, StoreVerify, CommandRead}
+	allowed := []Action{SessionClose, BoxStatus, TerminalStatus, TerminalWrite, StoreVerify}
 	it := agentOf(NewIssuer(), IT)
 	for action := range policy {
 		if it.May(action) && !slices.Contains(allowed, action) {

@@ -67,7 +67,7 @@ func open(t testing.TB) *clinic {
 
 func (c *clinic) checks() {
 	c.Helper()
-	report, err := c.books.Check(context.Background(), c.system)
+	report, err := c.books.Check(context.Background(), accesstest.Agent(access.IT))
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func (c *clinic) checks() {
 
 func (c *clinic) must(action access.Action, fn func(*vault.Tx) error) {
 	c.Helper()
-	if err := c.v.Update(context.Background(), request(c.system, action, access.None), fn); err != nil {
+	if err := c.v.Update(context.Background(), request(c.desk, action, access.None), fn); err != nil {
 		c.Fatal(err)
 	}
 }
@@ -126,13 +126,13 @@ func command() ident.ID[ident.Command] { return ident.New[ident.Command](time.Un
 
 func (c *clinic) due() (b books.ClientBalance) {
 	c.Helper()
-	c.must(access.BooksRead, func(tx *vault.Tx) (err error) { b, err = Due(tx, c.client.ID); return err })
+	c.must(access.ChargeRead, func(tx *vault.Tx) (err error) { b, err = Due(tx, c.client.ID); return err })
 	return b
 }
 
 func (c *clinic) balance(account books.Code) (a money.Amount) {
 	c.Helper()
-	c.must(access.BooksRead, func(tx *vault.Tx) (err error) { a, err = books.Balance(tx, account, ""); return err })
+	c.must(access.ChargeRead, func(tx *vault.Tx) (err error) { a, err = books.Balance(tx, account, ""); return err })
 	return a
 }
 
@@ -282,7 +282,7 @@ func TestUnknownServiceLeavesNothing(t *testing.T) {
 	if _, err := c.b.Close(t.Context(), c.desk, a.ID, "99999", 0, command()); !errors.Is(err, ErrNoService) {
 		t.Fatal(err)
 	}
-	c.must(access.BooksRead, func(tx *vault.Tx) error {
+	c.must(access.ChargeRead, func(tx *vault.Tx) error {
 		now, err := schedule.Read(tx, a.ID)
 		if now.State != schedule.Booked {
 			t.Errorf("the appointment is %s", now.State)

@@ -3,6 +3,7 @@ package books
 import (
 	"testing"
 
+	"coffer/internal/access"
 	"coffer/internal/access/accesstest"
 	"coffer/internal/ident"
 	"coffer/internal/ledger"
@@ -104,7 +105,7 @@ func spoiled(t *testing.T, spoil func(*testing.T, *vault.Tx, entryRecord)) []Fin
 		spoil(t, tx, next(tx, t))
 		return nil
 	})
-	report, err := c.b.Check(t.Context(), c.system)
+	report, err := c.b.Check(t.Context(), accesstest.Agent(access.IT))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +151,7 @@ func TestReportCounts(t *testing.T) {
 	c := open(t)
 	c.charge("P-000001", 9000)
 	c.pend("P-000001", 4000)
-	report, err := c.b.Check(t.Context(), c.system)
+	report, err := c.b.Check(t.Context(), accesstest.Agent(access.IT))
 	if err != nil || report.Entries != 2 || report.Postings != 4 || report.Items != 1 || report.Pending != 1 {
 		t.Errorf("%+v, %v", report, err)
 	}

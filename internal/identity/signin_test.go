@@ -129,6 +129,31 @@ func TestCodeWorksOnceAtOnce(t *testing.T) {
 	}
 }
 
+// TestHungUp: whoever hangs up after the password was compared has made an
+// attempt all the same, which is an event and counts.
+func TestHungUp(t *testing.T) {
+	w := newWorld(t)
+	for n := 1; n <= failuresFree; n++ {
+		a := attempt{form: SignInForm{Name: mayaName, Password: "three crows at low tide", Code: w.codeNow()}, origin: lan}
+		ctx, hangUp := context.WithCancel(t.Context())
+		if err := w.prove(ctx, &a); err != nil {
+			t.Fatal(err)
+		}
+		hangUp()
+		before := w.vault.Status().Events
+		if _, err := w.conclude(ctx, a); !errors.Is(err, ErrWrong) {
+			t.Fatalf("attempt %d: %v", n, err)
+		}
+		if w.vault.Status().Events <= before {
+			t.Errorf("attempt %d is no event", n)
+		}
+	}
+	right := SignInForm{Name: mayaName, Password: mayaPassword, Code: w.codeNow()}
+	if _, err := w.SignIn(t.Context(), right, lan); !errors.Is(err, ErrSlow) {
+		t.Errorf("after %d guesses nobody waited for: %v", failuresFree, err)
+	}
+}
+
 // TestLock keeps 164.308(a)(5)(ii)(C) and PCI DSS 8.3.4 for a name that
 // somebody has and for one that nobody has: five attempts as they come, then
 // waits, then half an hour; each attempt an event.

@@ -19,7 +19,6 @@ type Staff struct {
 	Name        string // sign-in name, lower case, unique for ever
 	DisplayName string // "Dr. Maya Okafor", as pages and receipts show it
 	Roles       []access.Role
-	Left        bool // may not sign in any more
 }
 
 // person is a member of staff as stored.
@@ -28,7 +27,6 @@ type person struct {
 	Name        string                `cbor:"2,keyasint"`
 	DisplayName string                `cbor:"3,keyasint"`
 	Roles       []access.Role         `cbor:"4,keyasint"`
-	Left        bool                  `cbor:"5,keyasint"`
 }
 
 type personRow = vault.Row[person, vault.None]
@@ -131,34 +129,6 @@ func checkRoles(roles []access.Role) error {
 	return nil
 }
 
-// Therapists returns who can be booked, by name shown.
-func (i *Identity) Therapists(ctx context.Context, agent access.Agent) ([]Staff, error) {
-	var found []Staff
-	r := access.Request{Agent: agent, Action: access.StaffRead, Entity: access.None, Purpose: access.Operations}
-	err := i.vault.View(ctx, r, func(tx *vault.Tx) error {
-		var err error
-		found, err = Therapists(tx)
-		return err
-	})
-	return found, err
-}
-
-// Therapists returns who can be booked, by name shown, within another part's
-// transaction.
-func Therapists(tx *vault.Tx) ([]Staff, error) {
-	var found []Staff
-	for row, err := range people.All(tx) {
-		if err != nil {
-			return nil, err
-		}
-		if p := row.Shared; !p.Left && slices.Contains(p.Roles, access.Therapist) {
-			found = append(found, p.staff())
-		}
-	}
-	slices.SortFunc(found, func(a, b Staff) int { return strings.Compare(a.DisplayName, b.DisplayName) })
-	return found, nil
-}
-
 // ErrNoStaff is returned for a member of staff who does not exist.
 var ErrNoStaff = fault.New(fault.NotFound, "There is no such member of staff.")
 
@@ -169,7 +139,7 @@ func Read(tx *vault.Tx, id ident.ID[ident.Staff]) (Staff, error) {
 	return row.Shared.staff(), err
 }
 
-// DisplayName returns the name shown of a member of staff, who may have left.
+// DisplayName returns the name shown of a member of staff.
 func DisplayName(tx *vault.Tx, id ident.ID[ident.Staff]) (string, error) {
 	s, err := Read(tx, id)
 	return s.DisplayName, err
@@ -181,29 +151,4 @@ func personOf(tx *vault.Tx, id ident.ID[ident.Staff]) (personRow, error) {
 		err = ErrNoStaff
 	}
 	return row, err
-}
-
-// Disable ends a person's work here: the session ends with the same commit,
-// and the sign-in name stays taken.
-func (i *Identity) Disable(ctx context.Context, agent access.Agent, id ident.ID[ident.Staff]) error {
-	i.changing.Lock()
-	defer i.changing.Unlock()
-	r := access.Request{Agent: agent, Action: access.StaffDisable, Entity: access.Staff(id), Purpose: access.Operations}
-	var ended []digest
-	err := i.vault.Update(ctx, r, func(tx *vault.Tx) error {
-		row, err := personOf(tx, id)
-		if err != nil {
-			return err
-		}
-		row.Shared.Left = true
-		if err := people.Replace(tx, row); err != nil {
-			return err
-		}
-		ended, _, err = endAll(tx, id)
-		return err
-	})
-	if err == nil {
-		i.forget(ended...)
-	}
-	return err
 }

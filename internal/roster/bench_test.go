@@ -16,7 +16,7 @@ func (w *world) fill(n int) {
 	w.t.Helper()
 	first := []string{"Ana", "Ben", "Carla", "Dmitri", "Elif", "Femi", "Greta", "Hugo", "Ines", "Jonas"}
 	last := []string{"Duarte", "Ito", "Smith", "Okafor", "Lindqvist", "Álvarez", "Novak", "Brandt"}
-	r := access.Request{Agent: accesstest.System("test"), Action: access.ClientWrite, Entity: access.None, Purpose: access.Operations}
+	r := access.Request{Agent: accesstest.Agent(access.FrontDesk), Action: access.ClientWrite, Entity: access.None, Purpose: access.Operations}
 	for done := 0; done < n; done += 500 {
 		err := w.vault.Update(w.t.Context(), r, func(tx *vault.Tx) error {
 			for k := done; k < min(done+500, n); k++ {

@@ -36,14 +36,11 @@ type Details struct {
 	Phone   phi.Text `cbor:"3,keyasint"` // up to 40 letters
 	Email   phi.Text `cbor:"4,keyasint"` // up to 100 letters
 	Address phi.Text `cbor:"5,keyasint"` // one line, up to 200 letters
-	Memo    phi.Text `cbor:"6,keyasint"` // up to MemoMax letters; see MemoReminder
+	Memo    phi.Text `cbor:"6,keyasint"` // up to MemoMax letters
 }
 
 // MemoMax is the greatest length of a memo, in letters.
 const MemoMax = 140
-
-// MemoReminder is what a page says beside the memo's field.
-const MemoReminder = "For the front desk only, such as “calls back after five”. Nothing clinical belongs here."
 
 // ErrNoClient is returned for a client that does not exist, or that the agent
 // may not know of.

@@ -55,10 +55,10 @@ func BenchmarkDay(b *testing.B) {
 	}
 }
 
-// write runs fn n times, each in a commit of the system's.
+// write runs fn n times, each in a commit of the desk's.
 func (w *world) write(action access.Action, n int, fn func(tx *vault.Tx, k int) error) {
 	w.t.Helper()
-	r := access.Request{Agent: w.system, Action: action, Entity: access.None, Purpose: access.Operations}
+	r := access.Request{Agent: w.desk, Action: action, Entity: access.None, Purpose: access.Operations}
 	for k := range n {
 		w.must(w.vault.Update(w.t.Context(), r, func(tx *vault.Tx) error { return fn(tx, k) }))
 	}

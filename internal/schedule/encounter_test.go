@@ -43,7 +43,7 @@ func TestCloseEncounter(t *testing.T) {
 			t.Errorf("closed otherwise: %v", err)
 		}
 	}
-	r := access.Request{Agent: w.system, Action: access.ChargePost, Entity: access.None, Purpose: access.Operations}
+	r := access.Request{Agent: w.desk, Action: access.ChargePost, Entity: access.None, Purpose: access.Operations}
 	w.must(w.vault.View(t.Context(), r, func(tx *vault.Tx) error {
 		if got, err := schedule.ReadEncounter(tx, e.ID); err != nil || got != e {
 			t.Errorf("read back %+v, %v", got, err)

@@ -108,7 +108,7 @@ func checkDay(rt *rapid.T, w *world, lines []schedule.Line, booked []schedule.Ap
 }
 
 func checkEncounters(rt *rapid.T, w *world, lines []schedule.Line) {
-	r := access.Request{Agent: w.system, Action: access.ChargePost, Entity: access.None, Purpose: access.Operations}
+	r := access.Request{Agent: w.desk, Action: access.ChargePost, Entity: access.None, Purpose: access.Operations}
 	err := w.vault.View(w.t.Context(), r, func(tx *vault.Tx) error {
 		for _, l := range lines {
 			_, ok, err := schedule.EncounterOf(tx, l.ID)

@@ -250,7 +250,7 @@ func TestRelated(t *testing.T) {
 		{access.None, false, false},
 		{access.Entity{}, false, false},
 	}
-	r := access.Request{Agent: w.system, Action: access.StaffRead, Entity: access.None, Purpose: access.Operations}
+	r := access.Request{Agent: w.desk, Action: access.DayRead, Entity: access.None, Purpose: access.Operations}
 	w.must(w.vault.View(t.Context(), r, func(tx *vault.Tx) error {
 		for _, row := range table {
 			for staff, want := range map[ident.ID[ident.Staff]]bool{w.maya.StaffID(): row.maya, w.abel.StaffID(): row.abel, {}: false} {
@@ -273,7 +273,7 @@ func TestRooms(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	r := access.Request{Agent: w.system, Action: access.StaffRead, Entity: access.None, Purpose: access.Operations}
+	r := access.Request{Agent: w.desk, Action: access.DayRead, Entity: access.None, Purpose: access.Operations}
 	w.must(w.vault.View(t.Context(), r, func(tx *vault.Tx) error {
 		got, err := schedule.Rooms(tx)
 		if want := []schedule.Room{{Code: "R1", Label: "Garden room"}, {Code: "R2", Label: "Attic"}}; !slices.Equal(got, want) {

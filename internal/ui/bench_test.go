@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"coffer/internal/access"
+	"coffer/internal/access/accesstest"
 	"coffer/internal/civil"
 	"coffer/internal/phi"
 	"coffer/internal/roster"
@@ -64,10 +65,10 @@ func BenchmarkPages(b *testing.B) {
 // crowd adds clients in a few large commits.
 func (c *clinic) crowd(n int) {
 	c.t.Helper()
-	system := access.NewIssuer().System("bench")
+	desk := accesstest.Agent(access.FrontDesk)
 	today := civil.Of(c.clock.now())
 	for from := 0; from < n; from += 500 {
-		request := access.Request{Agent: system, Action: access.ClientWrite, Entity: access.None, Purpose: access.Operations}
+		request := access.Request{Agent: desk, Action: access.ClientWrite, Entity: access.None, Purpose: access.Operations}
 		c.must(c.vault.Update(context.Background(), request, func(tx *vault.Tx) error {
 			for i := from; i < from+500; i++ {
 				if _, err := roster.Create(tx, roster.Details{

@@ -48,14 +48,13 @@ const (
 )
 
 // The buckets of the record floor and above. An ID is never used again for
-// another thing.
+// another thing. Reserved, as the design names them: 0x0014 settings, 0x0015
+// commands, 0x0044 drawers, 0x0045 payments.
 var (
 	BucketStaff         = Bucket{0x0010, "staff", Identity, K, 1}
 	BucketSessions      = Bucket{0x0011, "sessions", Tokens, K, 1}
 	BucketClients       = Bucket{0x0012, "clients", Identity, D3, 1}
 	BucketAssignments   = Bucket{0x0013, "assignments", Identity, D2, 1}
-	BucketSettings      = Bucket{0x0014, "settings", Box, D1, 1}
-	BucketCommands      = Bucket{0x0015, "commands", Box, D1, 1}
 	BucketCredentials   = Bucket{0x0016, "credentials", Tokens, K, 1}
 	BucketAuthority     = Bucket{0x0017, "authority", Box, K, 1}
 	BucketAppointments  = Bucket{0x0020, "appointments", Service, D2, 1}
@@ -72,8 +71,6 @@ var (
 	BucketAttemptEvents = Bucket{0x0041, "attempt events", Ledger, D2, 1}
 	BucketReceipts      = Bucket{0x0042, "receipts", Ledger, D2, 1}
 	BucketTerminals     = Bucket{0x0043, "terminals", Box, D1, 1}
-	BucketDrawers       = Bucket{0x0044, "drawers", Ledger, D1, 1}
-	BucketPayments      = Bucket{0x0045, "payments", Ledger, D2, 1}
 	BucketTillCounters  = Bucket{0x0048, "till counters", Ledger, D1, 1}
 	BucketReceiptCopies = Bucket{0x0049, "receipt copies", Ledger, D2, 1}
 	BucketStrays        = Bucket{0x004A, "stray approvals", Ledger, D2, 1}

@@ -39,14 +39,14 @@ var (
 		vault.NewIndex("tag", func(r vault.Row[note, vault.None]) []string { return []string{r.Shared.Tag} }))
 )
 
-func request(a access.Action, e access.Entity) access.Request {
-	return access.Request{Agent: accesstest.System("test"), Action: a, Entity: e, Purpose: access.Operations}
+func request(role access.Role, a access.Action, e access.Entity) access.Request {
+	return access.Request{Agent: accesstest.Agent(role), Action: a, Entity: e, Purpose: access.Operations}
 }
 
 var (
-	writing = request(access.ClientWrite, access.None)
-	reading = request(access.FeeRead, access.None)
-	verify  = request(access.StoreVerify, access.Entity{Kind: access.KindStore})
+	writing = request(access.FrontDesk, access.ClientWrite, access.None)
+	reading = request(access.FrontDesk, access.FeeRead, access.None)
+	verify  = request(access.IT, access.StoreVerify, access.Entity{Kind: access.KindStore})
 )
 
 func client(t testing.TB) ident.ID[ident.Client] {

@@ -40,6 +40,7 @@ type Desk struct {
 	Till      *till.Till
 	Terminals []*terminal.Terminal
 	System    access.Agent
+	IT        access.Agent // verifies
 	Cashier   access.Agent
 	Second    access.Agent // another person at the desk
 
@@ -60,12 +61,13 @@ func Tables() []vault.AnyTable {
 func Open(ctx context.Context, o Options) (*Desk, error) {
 	issuer := access.NewIssuer()
 	now := time.Now()
-	person := func(name string) access.Agent {
+	person := func(name string, role access.Role) access.Agent {
 		return issuer.Person(ident.New[ident.Staff](now), ident.New[ident.Session](now), name,
-			access.Origin{Via: "lan", Address: "192.0.2.7"}, access.FrontDesk)
+			access.Origin{Via: "lan", Address: "192.0.2.7"}, role)
 	}
 	d := &Desk{
-		System: issuer.System("till"), Cashier: person("rosa"), Second: person("omar"),
+		System: issuer.System("till"), IT: person("ines", access.IT),
+		Cashier: person("rosa", access.FrontDesk), Second: person("omar", access.FrontDesk),
 		waiting: map[string][]chan struct{}{},
 	}
 	vo := vault.Options{Dir: o.Dir, Key: o.Key, Tables: Tables(), Now: o.Now, Log: o.Log, MapBytes: 1 << 30}
@@ -151,7 +153,7 @@ func (d *Desk) Client(ctx context.Context, owes money.Amount) (ident.ID[ident.Cl
 // Clients adds n clients, each of whom owes an amount.
 func (d *Desk) Clients(ctx context.Context, n int, owes money.Amount) ([]ident.ID[ident.Client], error) {
 	var ids []ident.ID[ident.Client]
-	req := access.Request{Agent: d.System, Action: access.ClientWrite, Entity: access.None, Purpose: access.Operations}
+	req := access.Request{Agent: d.Cashier, Action: access.ClientWrite, Entity: access.None, Purpose: access.Operations}
 	err := d.Vault.Update(ctx, req, func(tx *vault.Tx) error {
 		ids = nil
 		for range n {
@@ -250,7 +252,7 @@ func (d *Desk) AwaitReady(ctx context.Context) error {
 // Check runs the till's own check and returns what it found, and the net of
 // all card payments.
 func (d *Desk) Check(ctx context.Context) (found []till.Finding, net money.Amount, err error) {
-	req := access.Request{Agent: d.System, Action: access.StoreVerify, Entity: access.Entity{Kind: access.KindStore}, Purpose: access.Operations}
+	req := access.Request{Agent: d.IT, Action: access.StoreVerify, Entity: access.Entity{Kind: access.KindStore}, Purpose: access.Operations}
 	err = d.Vault.View(ctx, req, func(tx *vault.Tx) error {
 		if found, err = till.Check(tx); err != nil {
 			return err

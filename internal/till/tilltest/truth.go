@@ -90,7 +90,7 @@ func (d *Desk) judgeBooks(ctx context.Context, r *Report, truth money.Amount) er
 		r.problem("attempt %v: %s", f.Attempt, f.What)
 	}
 	var clearing money.Amount
-	req := access.Request{Agent: d.System, Action: access.StoreVerify, Entity: access.Entity{Kind: access.KindStore}, Purpose: access.Operations}
+	req := access.Request{Agent: d.IT, Action: access.StoreVerify, Entity: access.Entity{Kind: access.KindStore}, Purpose: access.Operations}
 	if err := d.Vault.View(ctx, req, func(tx *vault.Tx) (err error) {
 		clearing, err = books.Balance(tx, books.CardClearing, "")
 		return err

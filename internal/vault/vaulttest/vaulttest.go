@@ -52,6 +52,6 @@ func open(t testing.TB, how opener, o vault.Options) *vault.Vault {
 	if err != nil {
 		t.Fatalf("open the store: %v", err)
 	}
-	t.Cleanup(func() { finish(t, v, agent) })
+	t.Cleanup(func() { finish(t, v) })
 	return v
 }
