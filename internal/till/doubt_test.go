@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"coffer/internal/access"
+	"coffer/internal/access/accesstest"
 	"coffer/internal/terminal/sim"
 	"coffer/internal/till"
 	"coffer/internal/till/tilltest"
@@ -97,44 +99,229 @@ func TestPowerCutBeforeTheBank(t *testing.T) {
 	d.await(d.begin(s), till.StageApproved)
 }
 
-// A card number on the wire blocks the terminal and leaves the outcome open,
-// until IT has looked at the terminal; then it is asked what happened.
+// A card number on the wire blocks the terminal. It is still asked what became
+// of the payment, and takes no other until IT has looked at it, not even after
+// a restart.
 func TestLeakBlocksTheTerminal(t *testing.T) {
 	d := newDesk(t, nil)
 	d.ready()
 	d.inject(sim.Fault{Kind: sim.PANLeak})
-	p := d.await(d.begin(d.client(9000)), till.StageQuarantined)
-	if p.Final || !p.Unknown {
-		t.Errorf("got %+v", p)
+	d.await(d.begin(d.client(9000)), till.StageApproved)
+	blocked := func() {
+		t.Helper()
+		s := d.client(500)
+		s.Command = tilltest.Command()
+		if _, err := d.Till.Begin(t.Context(), d.Cashier, s); !errors.Is(err, till.ErrQuarantined) {
+			t.Errorf("a payment at the blocked terminal: %v", err)
+		}
 	}
-	s := d.client(500)
-	s.Command = tilltest.Command()
-	if _, err := d.Till.Begin(t.Context(), d.Cashier, s); !errors.Is(err, till.ErrQuarantined) {
-		t.Errorf("a payment at the blocked terminal: %v", err)
+	blocked()
+	d.reopen()
+	status := d.awaitStatus(func(s till.TerminalStatus) bool { return s.Attached })
+	if !status.Quarantined || status.Ready || status.Words == "" || status.Next == "" {
+		t.Errorf("after a restart: %+v", status)
 	}
-	status := d.awaitStatus(func(s till.TerminalStatus) bool { return s.Quarantined })
-	if status.Ready || status.Words == "" || status.Next == "" {
-		t.Errorf("got %+v", status)
+	blocked()
+	id := tilltest.TerminalID(0)
+	if err := d.Till.ReleaseTerminal(t.Context(), d.Cashier, id); err == nil {
+		t.Error("the desk put the terminal back to work")
 	}
-	d.Terminals[0].Release()
-	d.await(p, till.StageApproved)
+	blocked()
+	if err := d.Till.ReleaseTerminal(t.Context(), accesstest.Agent(access.IT), tilltest.TerminalID(7)); !errors.Is(err, till.ErrNoTerminal) {
+		t.Errorf("another terminal: %v", err)
+	}
+	if err := d.Till.ReleaseTerminal(t.Context(), accesstest.Agent(access.IT), id); err != nil {
+		t.Fatal(err)
+	}
+	d.ready()
+	d.await(d.begin(d.client(100)), till.StageApproved)
+	d.reopen()
+	d.ready()
 }
 
-// Another device on the cable is not asked and not used.
+// Another device on the cable, which the line does not notice, is not believed
+// when it knows nothing, and not asked for a record. With the right one back
+// the payment is found.
 func TestSwappedTerminal(t *testing.T) {
 	d := newDesk(t, nil)
 	d.ready()
 	d.inject(sim.Fault{Kind: sim.EOTForReply, Message: "T00"})
-	d.inject(sim.Fault{Kind: sim.Swap, Message: "R02"})
+	d.inject(sim.Fault{Kind: sim.Swap, Message: "A00"})
 	p := d.begin(d.client(9000))
-	d.await(p, till.StageApproved)
+	got := d.await(p, till.StageQuarantined)
+	if got.Final || !got.Unknown || !got.MayResolve || got.Approved != 0 {
+		t.Errorf("the foreign device was believed: %+v", got)
+	}
 	if err := d.sim.PowerOff(); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.sim.PowerOn(); err != nil {
 		t.Fatal(err)
 	}
+	d.await(p, till.StageApproved)
 	d.ready()
+}
+
+// A terminal that is unplugged for good locks no client for ever: two people
+// say what became of the payment.
+func TestTwoPeopleDecideWithoutTheTerminal(t *testing.T) {
+	for name, gone := range map[string]func(*desk){
+		"unplugged": func(d *desk) {
+			if err := d.sim.Unplug(); err != nil {
+				d.t.Fatal(err)
+			}
+		},
+		"not set up any more": func(d *desk) {
+			if err := d.sim.Unplug(); err != nil {
+				d.t.Fatal(err)
+			}
+			d.close()
+			d.o.Lines = nil
+			d.open()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, func(o *sim.Options) { o.HostDelay = 200 * time.Millisecond })
+			d.ready()
+			s := d.client(9000)
+			p := d.begin(s)
+			eventually(t, func() bool { return d.sim.Status().Screen == sim.Processing })
+			gone(d)
+			p, err := d.Await(within(t), p.ID, func(p till.Payment) bool { return p.MayResolve })
+			if err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, func() bool { return len(d.sim.Ledger()) == 1 })
+			s.Command = tilltest.Command()
+			if _, err := d.Till.Cash(t.Context(), d.Cashier, till.CashSale{Command: s.Command, Client: s.Client, Amount: 1}); !errors.Is(err, till.ErrLocked) {
+				t.Errorf("the client is not locked: %v", err)
+			}
+			yes := till.Resolution{Attempt: p.ID, Charged: true, Approved: 9000, Evidence: till.EvidenceProcessor}
+			if done, err := d.Till.Resolve(t.Context(), d.Cashier, yes); done || err != nil {
+				t.Errorf("the first person: %v, %v", done, err)
+			}
+			if done, err := d.Till.Resolve(t.Context(), d.Cashier, yes); done || err != nil {
+				t.Errorf("the first person again: %v, %v", done, err)
+			}
+			list, err := d.Till.Unresolved(t.Context(), d.Second)
+			if err != nil || len(list) != 1 || list[0].Proposal == nil || list[0].Proposal.By != "rosa" || list[0].Proposal.Approved != 9000 {
+				t.Errorf("got %+v, %v", list, err)
+			}
+			if done, err := d.Till.Resolve(t.Context(), d.Second, yes); !done || err != nil {
+				t.Errorf("the second person: %v, %v", done, err)
+			}
+			d.await(p, till.StageApproved)
+			if _, err := d.Till.Cash(t.Context(), d.Cashier, till.CashSale{Command: tilltest.Command(), Client: s.Client, Amount: 1}); err != nil {
+				t.Errorf("the client is still locked: %v", err)
+			}
+		})
+	}
+}
+
+// While the terminal can be asked, people do not decide in its place.
+func TestPeopleDoNotDecideWhatTheTerminalKnows(t *testing.T) {
+	d := newDesk(t, func(o *sim.Options) { o.Manual = true; o.CardTimeout = time.Minute })
+	d.ready()
+	p := d.await(d.begin(d.client(9000)), till.StagePresent)
+	no := till.Resolution{Attempt: p.ID, Evidence: till.EvidenceSlip}
+	if _, err := d.Till.Resolve(t.Context(), d.Cashier, no); !errors.Is(err, till.ErrNotManual) || p.MayResolve {
+		t.Errorf("a running payment may be resolved: %v", err)
+	}
+	if err := d.sim.Tap("visa"); err != nil {
+		t.Fatal(err)
+	}
+	d.await(p, till.StageApproved)
+}
+
+// A stop does not wait for what is only unknown.
+func TestCloseDoesNotWaitForWhatIsInDoubt(t *testing.T) {
+	d := newDesk(t, func(o *sim.Options) { o.HostDelay = 200 * time.Millisecond })
+	d.ready()
+	p := d.begin(d.client(9000))
+	eventually(t, func() bool { return d.sim.Status().Screen == sim.Processing })
+	closed := make(chan error, 1)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	go func() { closed <- d.Till.Close(ctx) }()
+	s := d.client(100)
+	eventually(t, func() bool { // Close has begun
+		s.Command = tilltest.Command()
+		_, err := d.Till.Begin(context.Background(), d.Cashier, s)
+		return errors.Is(err, till.ErrClosed)
+	})
+	if err := d.sim.Unplug(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-closed:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the stop waits for a payment in doubt")
+		cancel()
+		<-closed
+	}
+	if err := d.sim.Plug(); err != nil {
+		t.Fatal(err)
+	}
+	d.reopen()
+	d.await(p, till.StageApproved)
+}
+
+// A payment whose commit is done when the stop begins is run, not dropped.
+func TestCloseWaitsForASaleThatBegins(t *testing.T) {
+	d := newDesk(t, nil)
+	d.close()
+	armed, closed := true, make(chan error, 1)
+	d.o.AfterEvent = func(e string) {
+		if !armed || e != "created" {
+			return
+		}
+		armed = false
+		go func() { closed <- d.Till.Close(within(t)) }()
+		eventually(t, func() bool {
+			_, err := d.Till.Begin(context.Background(), d.Cashier, till.Sale{Command: tilltest.Command(), Amount: 1})
+			return errors.Is(err, till.ErrClosed)
+		})
+		select {
+		case <-closed:
+			t.Error("the stop did not wait for the sale that begins")
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	d.open()
+	d.ready()
+	p := d.begin(d.client(9000))
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	if got, err := d.Till.Payment(t.Context(), d.Cashier, p.ID); err != nil || got.Stage != till.StageApproved {
+		t.Errorf("got %s, %v", got.Stage, err)
+	}
+}
+
+// An answer is for the client and the amount of its question.
+func TestAnswerSecondUnderAnothersCommand(t *testing.T) {
+	d := newDesk(t, nil)
+	d.ready()
+	other := d.client(9000)
+	other.Command = tilltest.Command()
+	id, err := d.Till.Begin(t.Context(), d.Cashier, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.await(till.Payment{ID: id}, till.StageApproved)
+	d.inject(sim.Fault{Kind: sim.HostDup})
+	p := d.await(d.begin(d.client(9000)), till.StageDuplicate)
+	if _, err := d.Till.AnswerSecond(t.Context(), d.Cashier, p.ID, other.Command); !errors.Is(err, till.ErrCommand) {
+		t.Errorf("a command of another client's payment: %v", err)
+	}
+	d.await(p, till.StageDuplicate)
+	if err := d.Till.AnswerSame(t.Context(), d.Cashier, p.ID); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestDuplicateOfAnotherClientAsksAPerson(t *testing.T) {
