@@ -126,25 +126,51 @@ func (d *Desk) scanReceipt(ctx context.Context, r *Report, p till.Payment) error
 	return nil
 }
 
-// CardNumbers counts the runs of 13 to 19 digits in b that begin like a card
-// number and pass its check digit.
+// CardNumbers counts the runs of digits in b that are or hold a card number, by
+// the rule that the driver of the terminals keeps: 13 to 19 digits that begin
+// like a card scheme's and pass the check digit; in a longer run, any 16 of them.
+// A single space or dash between digits does not end a run.
 func CardNumbers(b []byte) int {
 	found := 0
-	for i := 0; i < len(b); {
-		if b[i] < '0' || b[i] > '9' {
-			i++
-			continue
+	var run []byte
+	for i, c := range b {
+		switch {
+		case isDigit(c):
+			run = append(run, c)
+		case (c == ' ' || c == '-') && len(run) > 0 && isDigit(b[i-1]) && i+1 < len(b) && isDigit(b[i+1]):
+		default:
+			found += cardsIn(run)
+			run = run[:0]
 		}
-		end := i
-		for end < len(b) && b[end] >= '0' && b[end] <= '9' {
-			end++
-		}
-		if n := end - i; n >= 13 && n <= 19 && b[i] >= '3' && b[i] <= '6' && luhn(b[i:end]) {
-			found++
-		}
-		i = end
 	}
-	return found
+	return found + cardsIn(run)
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// cardsIn returns 1 if a card number stands in the run of digits, else 0.
+func cardsIn(run []byte) int {
+	if n := len(run); n >= 13 && n <= 19 && scheme(run) && luhn(run) {
+		return 1
+	}
+	for from := 0; len(run) > 19 && from+16 <= len(run); from++ {
+		if scheme(run[from:]) && luhn(run[from:from+16]) {
+			return 1
+		}
+	}
+	return 0
+}
+
+// scheme reports whether the digits begin like those of a card scheme.
+func scheme(run []byte) bool {
+	switch prefix := int(run[1]-'0')*100 + int(run[2]-'0')*10 + int(run[3]-'0'); run[0] {
+	case '2':
+		return prefix >= 221 && prefix <= 720
+	case '3':
+		return run[1] == '0' || run[1] >= '4'
+	default:
+		return run[0] >= '4' && run[0] <= '6'
+	}
 }
 
 func luhn(digits []byte) bool {
