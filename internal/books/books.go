@@ -13,23 +13,16 @@ import (
 
 // The accounts that the program itself posts to.
 const (
-	Drawers         ledger.Code = "1000"
-	Bank            ledger.Code = "1010"
-	ChecksToDeposit ledger.Code = "1050"
-	CardClearing    ledger.Code = "1060"
-	Receivables     ledger.Code = "1100"
-	Credits         ledger.Code = "2100"
-	RefundsPayable  ledger.Code = "2150"
-	Equity          ledger.Code = "3000"
-	Individual      ledger.Code = "4000"
-	Evaluation      ledger.Code = "4010"
-	Couples         ledger.Code = "4020"
-	Group           ledger.Code = "4030"
-	NoShowFees      ledger.Code = "4100"
-	SlidingScale    ledger.Code = "4910"
-	Courtesy        ledger.Code = "4920"
-	Rent            ledger.Code = "6000"
-	CashDifference  ledger.Code = "6120"
+	Drawers      ledger.Code = "1000"
+	Bank         ledger.Code = "1010"
+	CardClearing ledger.Code = "1060"
+	Receivables  ledger.Code = "1100"
+	Credits      ledger.Code = "2100"
+	Equity       ledger.Code = "3000"
+	Individual   ledger.Code = "4000"
+	Evaluation   ledger.Code = "4010"
+	Group        ledger.Code = "4030"
+	SlidingScale ledger.Code = "4910"
 )
 
 // Books answers people's questions about the journal.

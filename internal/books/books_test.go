@@ -95,7 +95,7 @@ func charge(sub ledger.Sub, amount money.Amount) ledger.Draft {
 
 func waiver(sub ledger.Sub, amount money.Amount) ledger.Draft {
 	return ledger.Draft{Event: ledger.EventWaiver, Postings: []ledger.Posting{
-		{Account: Courtesy, Amount: amount}, {Account: Receivables, Sub: sub, Amount: -amount},
+		{Account: "4920", Amount: amount}, {Account: Receivables, Sub: sub, Amount: -amount},
 	}}
 }
 

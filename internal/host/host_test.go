@@ -54,7 +54,6 @@ func TestManagerIsTold(t *testing.T) {
 		want string
 	}{
 		{func() error { return Ready("serving") }, "READY=1\nSTATUS=serving"},
-		{func() error { return Doing("sealed") }, "STATUS=sealed"},
 		{Stopping, "STOPPING=1"},
 	} {
 		if err := say.tell(); err != nil {

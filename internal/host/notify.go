@@ -27,10 +27,6 @@ func Ready(status string) error {
 // Stopping tells the service manager that the daemon is on its way down.
 func Stopping() error { return notify(daemon.SdNotifyStopping) }
 
-// Doing changes the line that systemctl status shows; status is a constant of
-// the program.
-func Doing(status string) error { return notify("STATUS=" + status) }
-
 func notify(state string) error {
 	if _, err := daemon.SdNotify(false, state); err != nil {
 		return errNotify

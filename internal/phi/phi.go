@@ -11,7 +11,6 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"unicode/utf8"
 )
 
 // Redacted is what stands in place of a value.
@@ -30,21 +29,6 @@ func (t Text) Reveal() string { return t.s }
 
 // IsZero reports whether the text is empty.
 func (t Text) IsZero() bool { return t.s == "" }
-
-// Initials returns the first letter of each word, as "A. B.", for screens
-// that face a waiting room and for readers who get initials only.
-func (t Text) Initials() string {
-	var b strings.Builder
-	for _, w := range strings.Fields(t.s) {
-		if b.Len() > 0 {
-			b.WriteByte(' ')
-		}
-		r, _ := utf8.DecodeRuneInString(w)
-		b.WriteRune(r)
-		b.WriteByte('.')
-	}
-	return b.String()
-}
 
 // String returns Redacted.
 func (Text) String() string { return Redacted }

@@ -55,11 +55,3 @@ func TestStorageForm(t *testing.T) {
 		t.Errorf("stored and read back, it is %q", back.Reveal())
 	}
 }
-
-func TestInitials(t *testing.T) {
-	for name, want := range map[string]string{"Wilhelmina Quist": "W. Q.", "": "", "Łucja": "Ł.", " Ana  María López ": "A. M. L."} {
-		if got := NewText(name).Initials(); got != want {
-			t.Errorf("initials of %q are %q, want %q", name, got, want)
-		}
-	}
-}
