@@ -288,6 +288,7 @@ func TestOpenPaymentsByKeyboard(t *testing.T) {
 	b.says("You have stated this.")
 	b.accessible("state-mine")
 	list(b, "desk")
+	b.enter("/sign-in") // a page that asks nothing by itself: the session ends below
 
 	b = c.openTab()
 	b.signIn(c, "ledgers")
@@ -308,6 +309,7 @@ func TestOpenPaymentsByKeyboard(t *testing.T) {
 	c.signIn("boxes").until("/box", "is blocked")
 	b = c.openTab()
 	b.signIn(c, "boxes")
+	evaluate[any](b, `document.querySelector('#terminals-title').scrollIntoView(); 0`)
 	b.accessible("box-blocked")
 	b.fitsPhone("box-blocked")
 }
