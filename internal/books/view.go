@@ -311,22 +311,3 @@ func (b *Books) Entry(ctx context.Context, agent access.Agent, id ident.ID[ident
 	})
 	return d, err
 }
-
-// Ageing returns what clients owe by the age of the charges, today.
-func (b *Books) Ageing(ctx context.Context, agent access.Agent) (ledger.Ageing, error) {
-	var a ledger.Ageing
-	err := b.view(ctx, agent, access.Entity{Kind: access.KindAccount}, func(tx *vault.Tx) error {
-		var open []ledger.Open
-		prefix := string(Receivables) + "/"
-		for row, err := range items.Between(tx, "open", prefix, after(prefix)) {
-			if err != nil {
-				return err
-			}
-			open = append(open, ledger.Open{Date: row.Shared.Effective, Amount: row.Shared.Open})
-		}
-		var err error
-		a, err = ledger.Age(tx.Today(), open...)
-		return err
-	})
-	return a, err
-}

@@ -24,8 +24,7 @@ func TestOnlyReadersOfTheBooksSeeThem(t *testing.T) {
 		_, err2 := c.b.Journal(t.Context(), agent, Filter{}, Page{})
 		_, err3 := c.b.Account(t.Context(), agent, Receivables, "", Page{})
 		_, err4 := c.b.Entry(t.Context(), agent, e.ID)
-		_, err5 := c.b.Ageing(t.Context(), agent)
-		for i, err := range []error{err1, err2, err3, err4, err5} {
+		for i, err := range []error{err1, err2, err3, err4} {
 			if fault.KindOf(err) != fault.Denied {
 				t.Errorf("%s, view %d: %v", role, i+1, err)
 			}
@@ -203,23 +202,6 @@ func TestTrialBalanceOfAnyDay(t *testing.T) {
 			}
 		}
 	}
-}
-
-func TestAgeingIsTheControlAccount(t *testing.T) {
-	c := open(t)
-	c.fill(120)
-	c.cash("P-000001", 5000)
-	a, err := c.b.Ageing(t.Context(), c.accountant)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.must(func(tx *vault.Tx) error {
-		balance, err := Balance(tx, Receivables, "")
-		if a.Total != balance || balance == 0 || a.Columns[4] == 0 {
-			t.Errorf("ageing %+v, control account %v", a, balance)
-		}
-		return err
-	})
 }
 
 func TestManyWritersAtOnce(t *testing.T) {

@@ -8,44 +8,26 @@ func (e Event) SafeString() string { return string(e) }
 
 // The events.
 const (
-	EventOpening       Event = "opening"
-	EventDrawerOpen    Event = "drawer.open"
-	EventDrawerDrop    Event = "drawer.drop"
-	EventDrawerDiff    Event = "drawer.difference"
 	EventChargeSession Event = "charge.session"
 	EventChargeNoShow  Event = "charge.noshow"
 	EventPaymentCard   Event = "payment.card"
 	EventPaymentCash   Event = "payment.cash"
-	EventPaymentCheck  Event = "payment.check"
 	EventCreditApply   Event = "credit.apply"
 	EventCreditRelease Event = "credit.release"
 	EventRefund        Event = "refund"
 	EventWaiver        Event = "adjustment.waiver"
-	EventSliding       Event = "adjustment.sliding"
-	EventWriteOff      Event = "adjustment.writeoff"
-	EventDeposit       Event = "deposit"
-	EventExpense       Event = "expense"
 	EventReversal      Event = "reversal"
 )
 
 var events = map[Event]string{
-	EventOpening:       "Opening balance",
-	EventDrawerOpen:    "Drawer opened",
-	EventDrawerDrop:    "Drawer emptied to the bank",
-	EventDrawerDiff:    "Drawer over or short",
 	EventChargeSession: "Session charged",
 	EventChargeNoShow:  "No-show fee",
 	EventPaymentCard:   "Card payment",
 	EventPaymentCash:   "Cash payment",
-	EventPaymentCheck:  "Check received",
 	EventCreditApply:   "Credit applied",
 	EventCreditRelease: "Payment moved to credit",
 	EventRefund:        "Refund",
 	EventWaiver:        "Fee waived",
-	EventSliding:       "Sliding-scale adjustment",
-	EventWriteOff:      "Write-off",
-	EventDeposit:       "Bank deposit",
-	EventExpense:       "Expense",
 	EventReversal:      "Reversal",
 }
 
@@ -57,7 +39,7 @@ func (e Event) Label() string { return events[e] }
 
 // IsReceipt reports whether the event is money received from a client.
 func (e Event) IsReceipt() bool {
-	return e == EventPaymentCard || e == EventPaymentCash || e == EventPaymentCheck
+	return e == EventPaymentCard || e == EventPaymentCash
 }
 
 // Events returns the vocabulary, for filters; the order is not defined.

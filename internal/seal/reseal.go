@@ -6,7 +6,8 @@ import (
 
 // Reseal seals the root key anew for the next value of the generation counter
 // and then moves the counter there: every older copy of the header stops
-// opening. The steps are in an order in which a cut after any of them, with or
+// opening. No command calls it yet: it is the protocol of the generation that
+// the header and the counter are made for. The steps are in an order in which a cut after any of them, with or
 // without the TPM losing power too, leaves a header that opens.
 func Reseal(ctx context.Context, device, headerPath string) error {
 	return reseal(ctx, device, headerPath, func(string) {})
