@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"coffer/internal/civil"
 	"coffer/internal/ident"
 	"coffer/internal/money"
 
@@ -320,35 +319,6 @@ func TestTrialBalanceRefuses(t *testing.T) {
 	if _, err := NewTrialBalance(map[Code]money.Amount{"1010": math.MinInt64}, chart); !errors.Is(err, money.ErrOverflow) {
 		t.Error(err)
 	}
-}
-
-func TestAge(t *testing.T) {
-	day := civil.New(2026, 6, 30)
-	for age, column := range map[int]int{-3: 0, 0: 0, 30: 0, 31: 1, 60: 1, 61: 2, 90: 2, 91: 3, 120: 3, 121: 4, 4000: 4} {
-		a, err := Age(day, Open{day.AddDays(-age), 7})
-		if err != nil || a.Columns[column] != 7 || a.Total != 7 {
-			t.Errorf("%d days: %+v, %v", age, a, err)
-		}
-	}
-	if _, err := Age(day, Open{day, math.MaxInt64}, Open{day, 1}); !errors.Is(err, money.ErrOverflow) {
-		t.Error(err)
-	}
-}
-
-func TestAgeLosesNothing(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		day := civil.New(2026, 6, 30)
-		var open []Open
-		var want money.Amount
-		for i := rapid.IntRange(0, 20).Draw(t, "n"); i > 0; i-- {
-			o := Open{day.AddDays(-rapid.IntRange(-10, 400).Draw(t, "age")), money.Amount(rapid.Int64Range(1, 1e9).Draw(t, "amount"))}
-			open, want = append(open, o), want+o.Amount
-		}
-		a := must(Age(day, open...))
-		if must(money.Sum(a.Columns[:]...)) != want || a.Total != want {
-			t.Fatalf("%+v, want %v", a, want)
-		}
-	})
 }
 
 func TestEventsHaveLabels(t *testing.T) {
