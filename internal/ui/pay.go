@@ -174,11 +174,11 @@ func (s *server) take(c *call, form payForm) (ident.ID[ident.Attempt], error) {
 	if form.card {
 		return s.Till.Begin(ctx, c.agent, till.Sale{
 			Command: form.command, Client: form.client, Amount: form.amount,
-			Terminal: form.terminal, ConfirmDuplicate: form.second,
+			Terminal: form.terminal, ConfirmDuplicate: form.second, DueOnly: !form.over,
 		})
 	}
 	attempt, err := s.Till.Cash(ctx, c.agent, till.CashSale{
-		Command: form.command, Client: form.client, Amount: form.amount, ConfirmDuplicate: form.second,
+		Command: form.command, Client: form.client, Amount: form.amount, ConfirmDuplicate: form.second, DueOnly: !form.over,
 	})
 	if err == nil {
 		s.bell.Ring(topicDay)
@@ -204,7 +204,7 @@ func (s *server) askAgain(c *call, form payForm, problem error) error {
 	}
 	v.Command, v.State = form.command.String(), "ask-again-"+reference()
 	v.Amount, v.Problem = form.typed, fault.Message(problem)
-	v.AskOver = errors.Is(problem, errOver) || form.over
+	v.AskOver = errors.Is(problem, errOver) || errors.Is(problem, till.ErrOverDue) || form.over
 	v.AskSecond = errors.Is(problem, till.ErrDuplicate) || form.second
 	v.Locked = errors.Is(problem, till.ErrLocked)
 	if form.due, err = money.Parse(v.Due); err != nil {

@@ -259,6 +259,23 @@ func TestFormsTakeExactWords(t *testing.T) {
 	}
 }
 
+// A page that is behind, and still shows as due what was paid meanwhile, takes
+// nothing twice: it asks first.
+func TestPageThatIsBehindAsksFirst(t *testing.T) {
+	c := newClinic(t, sim.Options{})
+	desk := c.signIn("desk")
+	old := desk.get("/clients/"+c.clients[0].ID.String()+"/pay").fill(t, "/payments", url.Values{"amount": {"120.00"}, "tender": {"cash"}})
+	desk.payNatively(c, 0, "cash", url.Values{"amount": {"100.00"}})
+	a := desk.post("/payments", old)
+	if a.status != http.StatusConflict || !strings.Contains(a.body, "more than the client owes now") || !strings.Contains(a.body, "Take 70.00 more than is due") {
+		t.Fatalf("%d:\n%s", a.status, a.body)
+	}
+	a = desk.post("/payments", a.fill(t, "/payments", url.Values{"amount": {"120.00"}, "tender": {"cash"}, "over": {"yes"}}))
+	if !strings.Contains(a.body, "Paid in cash") || !strings.Contains(a.body, "-70.00 (credit)") {
+		t.Errorf("%d:\n%s", a.status, a.body)
+	}
+}
+
 func TestVoidFromThePaymentsPage(t *testing.T) {
 	c := newClinic(t, sim.Options{})
 	desk := c.signIn("desk")
