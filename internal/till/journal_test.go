@@ -30,12 +30,18 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	v := vaulttest.Open(t, nil, slices.Concat(books.Tables(), roster.Tables(), Tables())...)
-	b := &bench{t: t, agent: accesstest.System("till")}
-	m := terminal.Start(terminal.Config{
+	return newBenchAt(t, terminal.Config{
 		ID: ident.New[ident.Terminal](time.Now()), Address: "tcp:127.0.0.1:1",
 		Profile: protocol.Profile{Protocol: "pax", Timers: protocol.Timers{RetryMin: 1000, RetryMax: 1000}},
 	})
+}
+
+// newBenchAt is newBench with a terminal of that configuration.
+func newBenchAt(t *testing.T, cfg terminal.Config) *bench {
+	t.Helper()
+	v := vaulttest.Open(t, nil, slices.Concat(books.Tables(), roster.Tables(), Tables())...)
+	b := &bench{t: t, agent: accesstest.System("till")}
+	m := terminal.Start(cfg)
 	b.Till = New(Options{Vault: v, Agent: b.agent, Terminals: []*terminal.Terminal{m}, Bell: func(s string) { b.rang = append(b.rang, s) }})
 	b.lane = b.order[0]
 	t.Cleanup(func() {
