@@ -286,8 +286,9 @@ func TestCloseWaitsForASaleThatBegins(t *testing.T) {
 			return errors.Is(err, till.ErrClosed)
 		})
 		select {
-		case <-closed:
+		case err := <-closed:
 			t.Error("the stop did not wait for the sale that begins")
+			closed <- err
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
@@ -425,6 +426,7 @@ func TestStoreFailsDuringASale(t *testing.T) {
 func TestScanFindsCardNumbers(t *testing.T) {
 	for text, want := range map[string]int{
 		"4111111111111111": 1, `{"a":"5555555555554444"}`: 1, "378282246310005 and 6011111111111117": 2,
+		"4111 1111 1111 1111": 1, "0004111111111111111000": 1, "2221-0000-0000-0009": 1, "1111111111111117": 0,
 		"100000000001": 0, "4111111111111112": 0, "4111-1111": 0, "": 0,
 	} {
 		if got := tilltest.CardNumbers([]byte(text)); got != want {
