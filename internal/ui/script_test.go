@@ -319,7 +319,7 @@ func TestReceiptOnScreenAndPaper(t *testing.T) {
 	if a := desk.payNatively(c, 2, "card", url.Values{"amount": {"100.41"}}); true {
 		desk.until(a.url.Path, "Declined")
 		none := desk.get(strings.Replace(a.url.Path, "/payments/", "/receipts/", 1))
-		if none.status != http.StatusNotFound || !strings.Contains(none.body, "no money moved") {
+		if none.status != http.StatusNotFound || !strings.Contains(none.body, "no money has moved") {
 			t.Errorf("the receipt of a declined payment: %d", none.status)
 		}
 	}
