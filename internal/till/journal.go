@@ -128,20 +128,41 @@ func keepCounting(tx *vault.Tx, row vault.Row[counter, vault.None], fresh bool) 
 	return err
 }
 
-// BeginEpoch must be called once after a backup was restored, before the first
-// payment: references that the lost part of the journal may have used are
-// passed over.
+// BeginEpoch must be called once after an older copy of the store was put in
+// place, before the first payment: references that the lost part of the journal
+// may have used are passed over.
 func (t *Till) BeginEpoch(ctx context.Context) error {
-	req := access.Request{Agent: t.agent, Action: access.PaymentStep, Entity: access.None, Purpose: access.Payment}
-	return t.vault.Update(ctx, req, func(tx *vault.Tx) error {
-		row, fresh, err := counting(tx)
-		if err != nil {
-			return err
-		}
-		if row.Shared.Epoch >= epochLast {
-			return ErrReferences
-		}
-		row.Shared.Epoch, row.Shared.Ref = row.Shared.Epoch+1, 0
-		return keepCounting(tx, row, fresh)
+	return t.vault.Update(ctx, t.request(access.PaymentStep, ident.ID[ident.Attempt]{}), func(tx *vault.Tx) error {
+		return passOver(tx, t.vault.Status().Lost)
 	})
+}
+
+// passOver begins a new epoch of references, for the loss of a commit.
+func passOver(tx *vault.Tx, lost uint64) error {
+	row, fresh, err := counting(tx)
+	if err != nil {
+		return err
+	}
+	if row.Shared.Epoch >= epochLast {
+		return ErrReferences
+	}
+	row.Shared.Epoch, row.Shared.Ref, row.Shared.Lost = row.Shared.Epoch+1, 0, lost
+	return keepCounting(tx, row, fresh)
+}
+
+// afterLoss reports whether the store has lost, or may have lost, its last
+// commit since the till last looked. Then it has begun a new epoch.
+func (t *Till) afterLoss(ctx context.Context) (lost bool, err error) {
+	status := t.vault.Status()
+	if !status.Torn && status.Lost == 0 {
+		return false, nil
+	}
+	err = t.vault.Update(ctx, t.request(access.PaymentStep, ident.ID[ident.Attempt]{}), func(tx *vault.Tx) error {
+		row, _, err := counting(tx)
+		if lost = err == nil && (status.Torn || status.Lost != row.Shared.Lost); lost {
+			err = passOver(tx, status.Lost)
+		}
+		return err
+	})
+	return lost, err
 }

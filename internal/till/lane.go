@@ -2,6 +2,7 @@ package till
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,13 +20,14 @@ type lane struct {
 	id       ident.ID[ident.Terminal]
 	wake     chan struct{}
 
-	mu      sync.Mutex
-	open    bool                                // Recover has been called
-	fresh   []attempt                           // to run, oldest first
-	unknown []ident.ID[ident.Attempt]           // to find out, oldest first
-	read    map[ident.ID[ident.Attempt]]attempt // of these, as the journal has them
-	live    live
-	idle    chan struct{} // closed when nothing runs or waits; nil unless somebody drains
+	mu       sync.Mutex
+	open     bool                                // Recover has been called
+	fresh    []attempt                           // to run, oldest first
+	unknown  []ident.ID[ident.Attempt]           // to find out, oldest first
+	read     map[ident.ID[ident.Attempt]]attempt // of these, as the journal has them
+	live     live
+	unwanted ident.ID[ident.Attempt] // to be cancelled as soon as the terminal asks for its card
+	idle     chan struct{}           // closed when nothing runs or waits; nil unless somebody drains
 }
 
 // live is what is known of the running attempt and stands in no journal.
@@ -329,7 +331,11 @@ func (l *lane) quiet() {
 func (l *lane) show(id ident.ID[ident.Attempt], s protocol.Step) {
 	l.mu.Lock()
 	l.live.step = s
+	unwanted := l.unwanted == id && cancellable(s)
 	l.mu.Unlock()
+	if unwanted { // not here: the terminal is in the middle of telling
+		l.till.running.Go(func() { l.cancel(id) })
+	}
 	l.till.bell(topic(id))
 }
 
@@ -349,9 +355,9 @@ func (l *lane) stepOf(id ident.ID[ident.Attempt]) (live, bool) {
 }
 
 // askCancel asks the terminal to stop the attempt, if it still waits for the
-// card.
+// card. Asked before that, it is remembered until the terminal asks for it.
 func (l *lane) askCancel(id ident.ID[ident.Attempt]) error {
-	if !l.cancel(id) {
+	if !l.cancel(id) && !l.wish(id) {
 		return ErrTooLate
 	}
 	l.till.bell(topic(id))
@@ -369,6 +375,22 @@ func (l *lane) cancel(id ident.ID[ident.Attempt]) bool {
 	l.live.cancelling = true
 	l.terminal.Cancel()
 	return true
+}
+
+// wish remembers that an attempt is to be cancelled which the terminal does not
+// show yet, and reports whether that can still come. One that is being
+// cancelled already needs no second wish.
+func (l *lane) wish(id ident.ID[ident.Attempt]) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	waiting := slices.ContainsFunc(l.fresh, func(a attempt) bool { return a.ID == id })
+	if l.live.id == id && !l.live.checking {
+		waiting = l.live.cancelling || l.live.step == protocol.StepQueued || l.live.step == protocol.StepSending
+	}
+	if waiting && !l.live.cancelling {
+		l.unwanted = id
+	}
+	return waiting
 }
 
 // cancellable reports whether a command may be cancelled while the terminal

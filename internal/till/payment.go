@@ -82,6 +82,7 @@ type Payment struct {
 	Unknown   bool // the outcome is not known yet
 	MayCancel bool // the cancel button is armed
 	MayVoid   bool // the payment can be voided
+	Voided    bool // the payment was taken back whole
 	MayRefund bool // the payment can be refunded
 	Choice    bool // a person must answer the duplicate question (AnswerSame, AnswerSecond)
 

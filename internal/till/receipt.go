@@ -9,8 +9,8 @@ import (
 )
 
 // Receipt is everything that a receipt shows, on the screen, on paper and in a
-// PDF. It is written with the outcome and never changes; it names the client
-// by account number only. Amounts are positive.
+// PDF. It is written with the outcome and never changes, but for Voided and the
+// count of copies; it names the client by account number only. Amounts are positive.
 type Receipt struct {
 	Number  uint64 // of this box, counted from 1 without gaps
 	Attempt ident.ID[ident.Attempt]
@@ -31,6 +31,7 @@ type Receipt struct {
 	Card     Card   // zero for cash
 	Original uint64 // of a void or refund: the number of the receipt it takes back
 	Cashier  string // sign-in name of the person who began it
+	Voided   bool   // the payment was taken back since: mark it "VOIDED"
 	Copy     bool   // this is a reprint: mark it "COPY"
 	Copies   uint64 // reprints so far, this one included
 }

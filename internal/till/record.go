@@ -155,9 +155,10 @@ type event struct {
 
 // counter holds what is counted and never used twice.
 type counter struct {
-	Epoch   uint32 `cbor:"1,keyasint"` // of references; raised when a backup is restored
-	Ref     uint64 `cbor:"2,keyasint"` // last reference of the epoch
-	Receipt uint64 `cbor:"3,keyasint"` // last receipt
+	Epoch   uint32 `cbor:"1,keyasint"`           // of references; raised when the store has lost commits
+	Ref     uint64 `cbor:"2,keyasint"`           // last reference of the epoch
+	Receipt uint64 `cbor:"3,keyasint"`           // last receipt
+	Lost    uint64 `cbor:"4,keyasint,omitempty"` // lost commit for which the epoch was raised last
 }
 
 type (

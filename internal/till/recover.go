@@ -19,13 +19,17 @@ import (
 // locked are locked again. Until Recover has been called no card payment
 // begins.
 func (t *Till) Recover(ctx context.Context) error {
+	lost, err := t.afterLoss(ctx)
+	if err != nil {
+		return err
+	}
 	left, err := t.unfinished(ctx)
 	if err != nil {
 		return err
 	}
 	unknown := map[ident.ID[ident.Terminal]][]ident.ID[ident.Attempt]{}
 	for _, a := range left {
-		known, err := t.proveFromJournal(a)
+		known, err := t.proveFromJournal(a, lost)
 		if err != nil {
 			return err
 		}
@@ -73,8 +77,12 @@ func (t *Till) unfinished(ctx context.Context) ([]attempt, error) {
 }
 
 // proveFromJournal closes what needs no terminal, and reports whether the
-// outcome is known. An attempt that was only created was provably not sent.
-func (t *Till) proveFromJournal(a attempt) (bool, error) {
+// outcome is known. An attempt that was only created was provably not sent,
+// unless the store has lost a commit, which may have been the one that says so.
+func (t *Till) proveFromJournal(a attempt, lost bool) (bool, error) {
+	if a.State == Created && lost {
+		return false, t.mark(a.ID, Sent)
+	}
 	if a.State == Created {
 		_, err := t.apply(a.ID, protocol.Outcome{
 			Result: protocol.NotSent, Kind: protocol.Kind(a.Kind), Ref: a.Ref, Requested: a.Amount, Evidence: evidenceUnsent,

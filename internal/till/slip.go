@@ -134,7 +134,8 @@ func receiptRequest(agent access.Agent, action access.Action, id ident.ID[ident.
 
 // receiptOf reads a receipt as it was written, with the count of its prints.
 func receiptOf(tx *vault.Tx, id ident.ID[ident.Attempt]) (Receipt, error) {
-	if _, err := rowOf(tx, id); err != nil {
+	attempt, err := rowOf(tx, id)
+	if err != nil {
 		return Receipt{}, err
 	}
 	row, ok, err := receipts.First(tx, indexAttempt, id.String())
@@ -150,6 +151,7 @@ func receiptOf(tx *vault.Tx, id ident.ID[ident.Attempt]) (Receipt, error) {
 		Kind: h.Kind, Tender: h.Tender, At: h.At.In(tx.Now().Location()), Date: h.Date,
 		Amount: h.Amount, Requested: h.Requested, Balance: h.Balance, Tendered: h.Tendered,
 		Change: h.Change, Card: row.Private.Card, Original: h.Original, Cashier: h.Cashier,
+		Voided: attempt.Shared.Voided,
 	}
 	for _, err := range copies.Find(tx, indexNumber, vault.Uint64Key(h.Number)) {
 		if err != nil {

@@ -70,7 +70,7 @@ func (t *Till) view(tx *vault.Tx, a *attempt) (Payment, error) {
 		Terminal: a.Terminal, Amount: a.Amount, Approved: a.Approved, Due: balance.Net(),
 		Tendered: a.Tendered, AuthCode: a.AuthCode, Receipt: a.Receipt, Ref: a.Ref,
 		Started: a.At.In(tx.Now().Location()),
-		Choice:  a.asks(), MayVoid: a.left() == a.Approved && a.left() > 0,
+		Choice:  a.asks(), MayVoid: a.left() == a.Approved && a.left() > 0, Voided: a.Voided,
 		MayRefund: a.left() > 0 && a.Tender == TenderCard,
 	}
 	if a.Tender == TenderCash && a.Kind == KindSale {
@@ -215,7 +215,7 @@ func final(s Stage) bool {
 // words returns what a stage says. A decline or a refusal of the terminal says
 // why, in the words of its reason.
 func words(a *attempt, s Stage) (title, what, next string) {
-	if a.Tender == TenderCash {
+	if a.Tender == TenderCash && !a.Voided {
 		w := cashWords[a.Kind]
 		return w.title, w.words, w.next
 	}

@@ -103,7 +103,7 @@ func (s *server) addPayments(ctx context.Context, c *call, id ident.ID[ident.Cli
 		}
 		v.Payments = append(v.Payments, paymentLine{
 			ID: p.ID.String(), When: s.moment(p.Started), How: how(p), Amount: amount.String(),
-			State: stagePill(p.Stage), Receipt: p.Receipt,
+			State: statePill(p), Receipt: p.Receipt,
 		})
 	}
 	return nil

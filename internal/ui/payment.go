@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -188,7 +189,14 @@ func (s *server) cancel(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Till.Cancel(c.Request().Context(), c.agent, id); err != nil {
+	ctx := c.Request().Context()
+	err = s.Till.Cancel(ctx, c.agent, id)
+	if errors.Is(err, till.ErrTooLate) {
+		if p, read := s.Till.Payment(ctx, c.agent, id); read != nil || p.Final {
+			err = read // it has ended: its page says how
+		}
+	}
+	if err != nil {
 		return err
 	}
 	return s.toPayment(c, id)

@@ -62,11 +62,15 @@ func (s *server) receiptPDF(c *call) error {
 }
 
 func (s *server) receiptOf(r till.Receipt) receiptView {
-	words := receiptHeadings[r.Kind]
+	words, foot := receiptHeadings[r.Kind], "Thank you. Please keep this receipt with your records."
+	if r.Voided {
+		words.heading, words.total = "VOIDED receipt", "Paid, and given back"
+		foot = "This payment was voided: the whole amount was given back."
+	}
 	return receiptView{
 		ID: r.Attempt.String(), Number: r.Number, Clinic: r.Clinic, Heading: words.heading, Copy: r.Copy,
 		TotalWords: words.total, Total: "$" + r.Amount.String(), Facts: s.receiptFacts(r), Chip: chipFacts(r.Card),
-		Foot:    "Thank you. Please keep this receipt with your records.",
+		Foot:    foot,
 		Payment: "/payments/" + r.Attempt.String(),
 	}
 }

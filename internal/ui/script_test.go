@@ -283,6 +283,15 @@ func TestVoidFromThePaymentsPage(t *testing.T) {
 	page := desk.until(a.url.Path, "Void this payment")
 	void := desk.post(a.url.Path+"/void", page.fill(t, a.url.Path+"/void", nil))
 	desk.until(void.url.Path, "Voided")
+	if r := desk.get(strings.Replace(a.url.Path, "/payments/", "/receipts/", 1)); !strings.Contains(r.body, "VOIDED receipt") {
+		t.Errorf("the receipt of a voided payment says:\n%s", r.body)
+	}
+	if list := desk.get("/clients/" + c.clients[0].ID.String()); !strings.Contains(list.body, ">Voided<") {
+		t.Error("the client's list does not say that the payment was voided")
+	}
+	if late := desk.post(a.url.Path+"/cancel", page.fill(t, a.url.Path+"/void", nil)); late.status != http.StatusOK || !strings.Contains(late.body, "Voided") {
+		t.Errorf("a cancel after the end: %d", late.status)
+	}
 	if c.charged() != 0 {
 		t.Errorf("the terminal keeps %v", c.charged())
 	}

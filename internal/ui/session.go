@@ -159,7 +159,6 @@ func (s *server) leave(c *call, to string) error {
 // toSignIn answers a request of nobody: to the sign-in page, and back to the
 // page afterwards. A fragment's request moves the whole page.
 func (s *server) toSignIn(c *call) {
-	setCookie(c, "")
 	r := c.Request()
 	from := r.URL.RequestURI()
 	if isHX(r) {
@@ -168,15 +167,22 @@ func (s *server) toSignIn(c *call) {
 			from = u.RequestURI()
 		}
 	}
-	to := "/sign-in?why=ended"
+	to, query := "/sign-in", url.Values{}
+	if _, err := c.Cookie(cookieName); err == nil { // else nobody was signed in here
+		query.Set("why", "ended")
+	}
 	if next := localPath(from); next != "" && (isHX(r) || r.Method == http.MethodGet) {
-		to += "&next=" + url.QueryEscape(next)
+		query.Set("next", next)
+	}
+	if len(query) > 0 {
+		to += "?" + query.Encode()
 	}
 	c.Response().Header().Set(hxRedirect, to)
 	if isHX(r) || c.Path() == "/session" || c.Path() == "/bell" {
 		c.Response().WriteHeader(http.StatusUnauthorized)
 		return
 	}
+	setCookie(c, "")
 	http.Redirect(c.Response(), r, to, http.StatusSeeOther)
 }
 

@@ -61,6 +61,14 @@ func stagePill(stage till.Stage) pill {
 	return pill{"Running", "warm"}
 }
 
+// statePill is the pill of a payment in a list.
+func statePill(p till.Payment) pill {
+	if p.Voided {
+		return pill{"Voided", ""}
+	}
+	return stagePill(p.Stage)
+}
+
 // kindWords name what a payment does.
 var kindWords = map[till.Kind]string{till.KindSale: "Payment", till.KindVoid: "Void", till.KindRefund: "Refund"}
 
