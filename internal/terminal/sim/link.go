@@ -46,6 +46,7 @@ type link struct {
 // drop ends the link.
 func (l *link) drop() {
 	l.dead = true
+	l.s.watch.met = true
 	l.s.stop(&l.gap)
 	l.s.stop(&l.ack)
 	l.cur, l.out = nil, nil

@@ -70,14 +70,15 @@ type Violation struct {
 //     beginning of a line, and from a money command until that was sent once
 //     only and its clear answer was acknowledged on the line it came from.
 //
-// Nothing is open on the lines of a terminal that has never had a money
-// command. At a pseudo-terminal a driver that comes back cannot be seen: there
-// A00 stands for a new line. Nothing else is allowed.
+// Nothing is open on the first line of a terminal whose ledger is empty, until
+// a money command comes. At a pseudo-terminal a driver that comes back cannot be
+// seen: there each A00 but the first stands for a new line. On a TCP line a
+// driver need not wait for EOT. Nothing else is allowed.
 type watch struct {
 	s     *Sim
 	found []Violation
 	money map[string]*seen // by ECR reference
-	asked bool             // there was a money command
+	met   bool             // a driver was here before: a money command came, or a line has ended
 	last  string           // the newest command
 	chunk *link            // the link that ended an exchange within the bytes now read, if one did
 }
@@ -125,22 +126,29 @@ func (w *watch) command(l *link, req pax.Request, payload []byte) {
 		w.busy(l, req.Command)
 	case l.cur != nil && !l.cur.wait && !same && !l.garbled && !l.cur.stale && !l.cur.blamed:
 		w.report(AckMissing, "a command came although the last reply was not acknowledged")
-	case !l.noEOT.IsZero() && time.Since(l.noEOT) < s.o.eotGrace():
+	case w.waits(l) && !l.noEOT.IsZero() && time.Since(l.noEOT) < s.o.eotGrace():
 		w.report(EarlyWrite, "a command came before EOT, and before the wait for it was over")
 	}
-	_, sticky := l.door.(*tty)
+	_, sticky := l.door.(*tty) // a driver that comes back is not seen
 	switch {
 	case isMoney(req.Command):
-		w.asked, l.conduct.open, l.conduct.ended, l.conduct.cancelled = true, true, false, false
+		w.met, l.conduct.open, l.conduct.ended, l.conduct.cancelled = true, true, false, false
 	case req.Command == pax.Initialise:
 		l.conduct.open = l.conduct.open || sticky && w.history()
-		l.conduct.ended = false
+		l.conduct.ended, w.met = false, w.met || sticky
 	}
 	w.content(req)
 }
 
+// waits reports whether a driver waits for EOT on this line: on TCP its own ACK
+// is the end of an exchange.
+func (w *watch) waits(l *link) bool {
+	_, tcp := l.door.(*socket)
+	return !tcp
+}
+
 // history reports whether a driver may come with an open question.
-func (w *watch) history() bool { return w.asked || len(w.s.book.lines) > 0 }
+func (w *watch) history() bool { return w.met || len(w.s.book.lines) > 0 }
 
 // cancel judges A14. It may cross with the reply.
 func (w *watch) cancel(l *link) {

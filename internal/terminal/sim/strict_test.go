@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -440,6 +441,14 @@ func TestStrictAllows(t *testing.T) {
 			d.expect(0x04, time.Second)
 			d.end()
 		}},
+		{"A14 on the second line, where no command ever came", func(s *Sim, d *driver) {
+			d.exchange(raw("A00|1.35"))
+			d.close()
+			d.conn, d.buf = s.Pipe(), nil
+			d.exchange(raw("A00|1.35"))
+			d.write(raw("A14|1.35"))
+			d.expect(0x04, time.Second)
+		}},
 		{"A14 after a refusal of a command that was sent twice", func(s *Sim, d *driver) {
 			d.inject(s, Fault{Kind: DropCommand})
 			d.write(sale("1", 100))
@@ -513,6 +522,55 @@ func TestStrictPTY(t *testing.T) {
 				t.Errorf("found %+v", found)
 			}
 		})
+	}
+}
+
+// TestStrictRestart has a driver that was started again at a pseudo-terminal:
+// its second A00 tells, and lets it send A14.
+func TestStrictRestart(t *testing.T) {
+	s := quick(t, Options{Strict: true})
+	link := filepath.Join(t.TempDir(), "terminal")
+	if err := s.ServePTY(link); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		f, err := os.OpenFile(link, os.O_RDWR|syscall.O_NOCTTY|syscall.O_NONBLOCK, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &driver{t: t, conn: f}
+		d.exchange(raw("A00|1.35"))
+		d.write(raw("A14|1.35"))
+		d.expect(0x04, 5*time.Second)
+		d.close()
+	}
+	if v := s.Violations(); len(v) != 1 || v[0].Rule != NothingToCancel {
+		t.Errorf("only the first A14 had nothing to cancel: %+v", v)
+	}
+}
+
+// TestStrictTCP goes on without waiting for EOT, as clients on TCP do.
+func TestStrictTCP(t *testing.T) {
+	s := quick(t, Options{Strict: true})
+	addr, err := s.ServeTCP("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("tcp", addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &driver{t: t, conn: c}
+	d.write(raw("A00|1.35"))
+	d.expect(0x06, 5*time.Second)
+	d.frame(5 * time.Second)
+	d.write(append([]byte{0x06}, raw("A00|1.35")...))
+	d.expect(0x04, 5*time.Second)
+	d.expect(0x06, 5*time.Second)
+	d.answer()
+	d.close()
+	if v := s.Violations(); len(v) > 0 {
+		t.Errorf("%+v", v)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // started is the first byte of a frame.
 func (w *watch) started(l *link) {
 	l.conduct.within = l.conduct.continues()
-	if w.chunk == l && !l.conduct.within {
+	if w.chunk == l && !l.conduct.within && w.waits(l) {
 		w.report(EarlyWrite, "a command began before EOT was sent")
 	}
 	w.chunk = nil
