@@ -12,7 +12,7 @@ func (s *Sim) reachable() bool { return s.powered && s.plugged && s.screen != Bo
 // attach makes a connection a link of the terminal.
 func (s *Sim) attach(conn io.ReadWriteCloser, d door) {
 	l := &link{s: s, door: d}
-	l.conduct.open = s.watch.history()
+	s.watch.attached(l)
 	l.line = s.newLine(conn, l.receive, func() { s.watch.left(l); s.dropLinks(l) })
 	s.links = append(s.links, l)
 	if s.staleNext && s.lastReply != nil {

@@ -78,7 +78,7 @@ type watch struct {
 	s     *Sim
 	found []Violation
 	money map[string]*seen // by ECR reference
-	met   bool             // a driver was here before: a money command came, or a line has ended
+	met   bool             // a driver was here before: on another line, or with a money command
 	last  string           // the newest command
 	chunk *link            // the link that ended an exchange within the bytes now read, if one did
 }
@@ -138,6 +138,13 @@ func (w *watch) command(l *link, req pax.Request, payload []byte) {
 		l.conduct.ended, w.met = false, w.met || sticky
 	}
 	w.content(req)
+}
+
+// attached is a new line.
+func (w *watch) attached(l *link) {
+	_, sticky := l.door.(*tty) // whether a driver is there is not seen
+	l.conduct.open = w.history()
+	w.met = w.met || !sticky
 }
 
 // waits reports whether a driver waits for EOT on this line: on TCP its own ACK
