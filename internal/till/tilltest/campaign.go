@@ -29,7 +29,7 @@ type Campaign struct {
 const killShare = 4
 
 // RunMax is how long one payment may take until its outcome is known.
-const RunMax = 30 * time.Second
+const RunMax = 90 * time.Second
 
 // Report is what a campaign found.
 type Report struct {
