@@ -23,7 +23,7 @@ var (
 	// ErrLockout: the TPM refuses authorizations after too many wrong ones.
 	ErrLockout = fault.New(fault.Sealed, "The TPM has locked itself after too many wrong attempts. Leave the box on for the lockout time of its TPM (a day at most), then start Coffer again (SEAL-006).")
 	// ErrTPMBusy: the TPM asked to be called again for five seconds.
-	ErrTPMBusy = fault.New(fault.Sealed, "The TPM was busy for five seconds, or another program holds it. Close other TPM programs and start Coffer again (SEAL-007).")
+	ErrTPMBusy = fault.New(fault.Sealed, "The TPM was busy for five seconds, did not answer for ten, or another program holds it. Close other TPM programs and start Coffer again (SEAL-007).")
 	// ErrCounterMissing: the generation counter is not in the TPM.
 	ErrCounterMissing = fault.New(fault.Sealed, "The generation counter of this store is gone from the TPM: somebody has removed it, and the key with it. Find out who, change nothing more and call support (SEAL-008).")
 	// ErrCounterForged: the generation counter was made anew by somebody else.

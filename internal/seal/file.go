@@ -6,14 +6,20 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
 // previousSuffix names the header before the present one.
 const previousSuffix = ".prev"
 
+// errKind is the journal's word for a header that is a FIFO, a directory or a
+// device.
+var errKind = errors.New("not a regular file")
+
 // readHeader reads and decodes the header file.
 func readHeader(path string) (*header, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a FIFO must not make the start wait
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, because(ErrNoHeader, err)
 	}
@@ -21,6 +27,12 @@ func readHeader(path string) (*header, error) {
 		return nil, because(ErrHeader, err)
 	}
 	defer f.Close() // nothing was written
+	switch info, err := f.Stat(); {
+	case err != nil:
+		return nil, because(ErrHeader, err)
+	case !info.Mode().IsRegular():
+		return nil, because(ErrHeader, errKind)
+	}
 	b, err := io.ReadAll(io.LimitReader(f, headerBytesMax+1))
 	if err != nil {
 		return nil, because(ErrHeader, err)

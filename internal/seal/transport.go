@@ -16,7 +16,7 @@ import (
 const (
 	answerHeaderBytes = 10
 	answerBytesMax    = 4096             // largest answer of any TPM 2.0 in use
-	commandTimeoutMax = 30 * time.Second // one command, software TPM
+	commandTimeoutMax = 10 * time.Second // one command, software TPM
 	busyTimeMax       = 5 * time.Second  // all repetitions of one command
 	busyPauseFirst    = 10 * time.Millisecond
 	busyPauseMax      = 500 * time.Millisecond
@@ -97,12 +97,15 @@ func (s *socket) exchange(ctx context.Context, command []byte) ([]byte, error) {
 	if err := s.c.SetDeadline(deadline); err != nil {
 		return nil, because(ErrNoTPM, err)
 	}
+	defer context.AfterFunc(ctx, func() {
+		_ = s.c.SetDeadline(time.Unix(1, 0)) // a connection that is closed already needs none
+	})()
 	if _, err := s.c.Write(command); err != nil {
-		return nil, because(ErrNoTPM, err)
+		return nil, silent(err)
 	}
 	head := make([]byte, answerHeaderBytes, answerBytesMax)
 	if _, err := io.ReadFull(s.c, head); err != nil {
-		return nil, because(ErrNoTPM, err)
+		return nil, silent(err)
 	}
 	size := binary.BigEndian.Uint32(head[2:])
 	if size < answerHeaderBytes || size > answerBytesMax {
@@ -110,9 +113,18 @@ func (s *socket) exchange(ctx context.Context, command []byte) ([]byte, error) {
 	}
 	answer := head[:size]
 	if _, err := io.ReadFull(s.c, answer[answerHeaderBytes:]); err != nil {
-		return nil, because(ErrNoTPM, err)
+		return nil, silent(err)
 	}
 	return answer, nil
+}
+
+// silent names a failure of the connection: a TPM that is there and does not
+// answer is busy, one that hangs up is not there.
+func silent(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return because(ErrTPMBusy, err)
+	}
+	return because(ErrNoTPM, err)
 }
 
 func (s *socket) Close() error { return s.c.Close() }
