@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"coffer/internal/access"
@@ -32,6 +34,9 @@ func initialise(ctx context.Context, c Config) error {
 // errInitialised refuses to make a store where one is in use.
 var errInitialised = fault.New(fault.Conflict, "There is a store already, and it is set up. Nothing was changed. To begin anew, move the state directory away first.")
 
+// errHalf refuses to put an empty store behind a seal that belongs to another.
+var errHalf = fault.New(fault.NotFound, "The seal is here, but its store is not: mount its disk, or put coffer.db back. Nothing was changed. To begin anew, move the state directory away first.")
+
 // creation says with what a new store is made.
 type creation struct {
 	issuer    access.Issuer
@@ -45,9 +50,15 @@ type creation struct {
 // the chart of accounts, the fee list's template and the box's certificate
 // authority. The authority is written last: a store without one is the rest of
 // a set-up that was cut short, and is finished here; with one, it is refused.
+// A seal without a store is such a rest only while the mark that stands from
+// before the seal until after the store says so; else its store is elsewhere,
+// and it is refused.
 func create(ctx context.Context, c Config, n creation) (*clinic, error) {
 	if err := os.MkdirAll(c.State, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the state directory: %w", err)
+	}
+	if err := c.mark(); err != nil {
+		return nil, err
 	}
 	key, err := seal.Provision(ctx, c.TPM, c.header(), n.now())
 	if errors.Is(err, seal.ErrExists) {
@@ -67,11 +78,64 @@ func create(ctx context.Context, c Config, n creation) (*clinic, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.unmark(); err != nil {
+		return nil, firstError(err, v.Close())
+	}
 	box := furnish(c, v, n.issuer, n.terminals, n.bell, slog.New(slog.DiscardHandler))
 	if err := box.setup(ctx, c, agent, n.now()); err != nil {
 		return nil, firstError(err, box.close(ctx))
 	}
 	return box, nil
+}
+
+// unfinished is the mark of a set-up between its seal and its store.
+func (c Config) unfinished() string { return filepath.Join(c.State, "coffer.init") }
+
+// mark sets the mark where there is no seal yet, and refuses a seal without
+// store and mark.
+func (c Config) mark() error {
+	sealed, err := exists(c.header())
+	if err != nil {
+		return err
+	}
+	if !sealed {
+		if err := os.WriteFile(c.unfinished(), nil, 0o600); err != nil {
+			return markFault(err)
+		}
+		return nil
+	}
+	stored, err := exists(filepath.Join(c.storeDir(), "coffer.db"))
+	if err != nil || stored {
+		return err
+	}
+	marked, err := exists(c.unfinished())
+	if err == nil && !marked {
+		err = errHalf
+	}
+	return err
+}
+
+// unmark takes the mark away: there is a store.
+func (c Config) unmark() error {
+	if err := os.Remove(c.unfinished()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return markFault(err)
+	}
+	return nil
+}
+
+func exists(path string) (bool, error) {
+	_, err := os.Lstat(path)
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	}
+	return false, markFault(err)
+}
+
+func markFault(err error) error {
+	return fault.Wrap(err, fault.Unavailable, "The state directory can't be used. Look at its disk and its rights, then run cofferd init again.")
 }
 
 // setup lays down what a clinic needs before its first day.

@@ -8,7 +8,8 @@
 //
 // What it trusts: the TPM that the boot file names, the boot file, and root on
 // the running box. What it writes: the store and its header in the state
-// directory, the box's public certificate beside them, the control socket.
+// directory, the box's public certificate beside them, the mark coffer.init while
+// a store is being made, the control socket.
 package main
 
 import (

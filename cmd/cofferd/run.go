@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"coffer/internal/access"
@@ -63,10 +65,18 @@ func run(ctx context.Context, c Config) error {
 	}
 	defer stopControl()
 
-	box, err := d.open(ctx)
+	box, err := d.openUntil(ctx)
+	if ctx.Err() != nil {
+		listener.Close()
+		d.log.Info("stopped while starting")
+		if box != nil {
+			return box.close(context.WithoutCancel(ctx))
+		}
+		return nil
+	}
 	if err != nil {
 		d.ops.Sealed(err)
-		d.log.Error("the books stay shut", "kind", fault.KindOf(err).String(), "code", seal.Code(err), "detail", seal.Detail(err))
+		d.log.Error("the books stay shut", "kind", fault.KindOf(err).String(), "code", ops.Code(err), "detail", detail(err))
 		return d.serveSealed(ctx, listener, err)
 	}
 	return d.serveClinic(ctx, listener, box)
@@ -113,6 +123,31 @@ func (d *daemon) serveControl() (stop func(), err error) {
 			d.log.Warn("the control socket did not close in time")
 		}
 	}, nil
+}
+
+// detail returns what the journal may have of an error's cause: TPM codes,
+// system errors and positions in the store file.
+func detail(err error) string { return cmp.Or(seal.Detail(err), vault.Detail(err)) }
+
+// openUntil is open for a daemon that may be told to stop meanwhile: it
+// returns when ctx is done, whatever the opening waits for. What is being
+// opened then ends with the process, as by a power cut, which loses nothing.
+func (d *daemon) openUntil(ctx context.Context) (*clinic, error) {
+	type result struct {
+		box *clinic
+		err error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		box, err := d.open(ctx)
+		opened <- result{box, err}
+	}()
+	select {
+	case r := <-opened:
+		return r.box, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // open unseals the root key, opens the store and puts the floors onto it.
@@ -215,6 +250,14 @@ func (d *daemon) serve(ctx context.Context, l net.Listener, handler http.Handler
 	return server.Shutdown(stop)
 }
 
+// certificateFault says why the public certificate cannot be written.
+func certificateFault(err error) error {
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		return fault.Wrap(err, fault.Exhausted, "Coffer has no file descriptor left. Raise LimitNOFILE of the unit (ulimit -n), then start Coffer again.")
+	}
+	return fault.Wrap(err, fault.Exhausted, "The box's certificate cannot be written to the state directory. Look at its disk and its rights.")
+}
+
 // certificates returns the box's HTTPS certificate, renewed in time, and
 // writes the authority's public half to where workstations get it from.
 func (d *daemon) certificates(ctx context.Context, v *vault.Vault) (func() tls.Certificate, error) {
@@ -223,7 +266,7 @@ func (d *daemon) certificates(ctx context.Context, v *vault.Vault) (func() tls.C
 		return nil, err
 	}
 	if err := os.WriteFile(filepath.Join(d.config.State, "box-authority.pem"), authority.Certificate(), 0o600); err != nil {
-		return nil, fault.Wrap(err, fault.Exhausted, "The box's certificate cannot be written to the state directory. Look at its disk and its rights.")
+		return nil, certificateFault(err)
 	}
 	certificate, err := authority.Leaf(d.now(), d.config.Names)
 	if err != nil {

@@ -34,10 +34,13 @@ func tables() []vault.AnyTable {
 // vaultOptions say how the store of this box is opened.
 func vaultOptions(c Config, key *seal.Key, now func() time.Time, log *slog.Logger) vault.Options {
 	return vault.Options{
-		Dir: filepath.Join(c.State, "store"), Key: key, Tables: tables(),
+		Dir: c.storeDir(), Key: key, Tables: tables(),
 		Relation: schedule.Related, Now: now, Log: log,
 	}
 }
+
+// storeDir is the directory of the store.
+func (c Config) storeDir() string { return filepath.Join(c.State, "store") }
 
 func (c Config) header() string { return filepath.Join(c.State, "coffer.seal") }
 
