@@ -25,6 +25,8 @@ const (
 	FrontDesk  Role = "frontdesk"
 	Therapist  Role = "therapist"
 	Accountant Role = "accountant"
+	Owner      Role = "owner"   // of the clinic: holds the recovery sheet, approves
+	Officer    Role = "officer" // the privacy officer of 45 CFR 164.530(a): reads the audit trail
 	IT         Role = "it"
 	System     Role = "system"
 )
