@@ -148,7 +148,7 @@ func (b *boxes) box(ts *testscript.TestScript, state string) *ops.Ops {
 	dir := ts.MkAbs("box")
 	ts.Check(os.MkdirAll(dir, 0o700))
 	header := filepath.Join(dir, "coffer.seal")
-	k, err := seal.Provision(context.Background(), sealtest.TPM(b.t), header, time.Now())
+	k, err := seal.Provision(context.Background(), sealtest.TPM(b.t), header, seal.Setup{Now: time.Now()})
 	ts.Check(err)
 	ts.Defer(k.Wipe)
 	o := ops.New(ops.Machine{

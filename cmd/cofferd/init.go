@@ -60,9 +60,9 @@ func create(ctx context.Context, c Config, n creation) (*clinic, error) {
 	if err := c.mark(); err != nil {
 		return nil, err
 	}
-	key, err := seal.Provision(ctx, c.TPM, c.header(), n.now())
+	key, err := seal.Provision(ctx, c.TPM, c.header(), seal.Setup{Now: n.now()})
 	if errors.Is(err, seal.ErrExists) {
-		key, err = seal.Unseal(ctx, c.TPM, c.header())
+		key, err = seal.Unseal(ctx, c.TPM, c.header(), seal.Proof{})
 	}
 	if err != nil {
 		return nil, err

@@ -152,7 +152,7 @@ func (d *daemon) openUntil(ctx context.Context) (*clinic, error) {
 
 // open unseals the root key, opens the store and puts the floors onto it.
 func (d *daemon) open(ctx context.Context) (*clinic, error) {
-	key, err := seal.Unseal(ctx, d.config.TPM, d.config.header())
+	key, err := seal.Unseal(ctx, d.config.TPM, d.config.header(), seal.Proof{})
 	if err != nil {
 		return nil, err
 	}

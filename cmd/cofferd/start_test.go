@@ -53,7 +53,7 @@ func TestInitFinishesWhatItBegan(t *testing.T) {
 	if err := b.config.mark(); err != nil {
 		t.Fatal(err)
 	}
-	key, err := seal.Provision(t.Context(), b.config.TPM, b.config.header(), time.Now())
+	key, err := seal.Provision(t.Context(), b.config.TPM, b.config.header(), seal.Setup{Now: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func newBox(t *testing.T) *box {
 	b := &box{now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), it: accesstest.Agent(access.IT)}
 	dir := t.TempDir()
 	header := filepath.Join(dir, "coffer.seal")
-	k, err := seal.Provision(t.Context(), sealtest.TPM(t), header, b.now)
+	k, err := seal.Provision(t.Context(), sealtest.TPM(t), header, seal.Setup{Now: b.now})
 	if err != nil {
 		t.Fatal(err)
 	}

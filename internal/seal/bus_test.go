@@ -131,7 +131,7 @@ func message(r io.Reader) ([]byte, error) {
 func TestBusHearsNoSecret(t *testing.T) {
 	b, device := tap(t, sealtest.TPM(t))
 	header := filepath.Join(t.TempDir(), "coffer.seal")
-	k, err := seal.Provision(t.Context(), device, header, now)
+	k, err := seal.Provision(t.Context(), device, header, seal.Setup{Now: now})
 	if err != nil {
 		t.Fatal(err, seal.Detail(err))
 	}
@@ -141,7 +141,7 @@ func TestBusHearsNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err, seal.Detail(err))
 	}
-	k, err = seal.Unseal(t.Context(), device, header)
+	k, err = seal.Unseal(t.Context(), device, header, seal.Proof{})
 	if err != nil {
 		t.Fatal(err, seal.Detail(err))
 	}
@@ -166,14 +166,14 @@ func TestBusHearsNoSecret(t *testing.T) {
 func TestChangedAnswersNeverGiveAWrongKey(t *testing.T) {
 	b, device := tap(t, sealtest.TPM(t))
 	header := filepath.Join(t.TempDir(), "coffer.seal")
-	k, err := seal.Provision(t.Context(), device, header, now)
+	k, err := seal.Provision(t.Context(), device, header, seal.Setup{Now: now})
 	if err != nil {
 		t.Fatal(err, seal.Detail(err))
 	}
 	want := k.Derive("test")
 	k.Wipe()
 	b.reset(nil)
-	if k, err = seal.Unseal(t.Context(), device, header); err != nil {
+	if k, err = seal.Unseal(t.Context(), device, header, seal.Proof{}); err != nil {
 		t.Fatal(err, seal.Detail(err))
 	}
 	k.Wipe()
@@ -181,7 +181,7 @@ func TestChangedAnswersNeverGiveAWrongKey(t *testing.T) {
 	for n := 1; n <= answers; n++ {
 		for at := 0; at < 200; at += 9 {
 			b.reset(flip(n, at+n%9))
-			k, err := seal.Unseal(t.Context(), device, header)
+			k, err := seal.Unseal(t.Context(), device, header, seal.Proof{})
 			if err == nil {
 				if k.Derive("test") != want {
 					t.Fatalf("answer %d byte %d: a wrong key", n, at)

@@ -37,9 +37,9 @@ func child(act string, args []string) {
 	var err error
 	switch act {
 	case "provision":
-		_, err = seal.ProvisionSteps(ctx, args[1], args[2], now, die)
+		_, err = seal.ProvisionSteps(ctx, args[1], args[2], seal.Setup{Now: now}, die)
 	case "reseal":
-		err = seal.ResealSteps(ctx, args[1], args[2], die)
+		err = seal.ResealSteps(ctx, args[1], args[2], seal.Proof{}, seal.Setup{}, die)
 	case "swtpm":
 		var device string
 		if device, _, err = seal.StartSoftwareTPM(ctx, args[1]); err == nil {
@@ -75,13 +75,13 @@ func TestKilledProvisionLeavesNothingOrAHeaderThatOpens(t *testing.T) {
 			if step == "header" {
 				t.Fatal("no header after the last step")
 			}
-			k, err := seal.Provision(t.Context(), device, header, now)
+			k, err := seal.Provision(t.Context(), device, header, seal.Setup{Now: now})
 			if err != nil {
 				t.Fatalf("after %q: %v %s", step, err, seal.Detail(err))
 			}
 			k.Wipe()
 		}
-		k, err := seal.Unseal(t.Context(), device, header)
+		k, err := seal.Unseal(t.Context(), device, header, seal.Proof{})
 		if err != nil {
 			t.Fatalf("after %q: %v %s", step, err, seal.Detail(err))
 		}
@@ -94,7 +94,7 @@ func TestKilledResealOpens(t *testing.T) {
 	header, want := store(t)
 	for _, step := range []string{"both", "incremented", "one", "both", "both", "incremented", "incremented"} {
 		killed(t, "reseal", step, device, header)
-		k, err := seal.Unseal(t.Context(), device, header)
+		k, err := seal.Unseal(t.Context(), device, header, seal.Proof{})
 		if err != nil {
 			t.Fatalf("after %q: %v %s", step, err, seal.Detail(err))
 		}
@@ -126,7 +126,7 @@ func TestSoftwareTPMDiesWithItsParentAndKeepsItsState(t *testing.T) {
 	}
 	device := line[:len(line)-1]
 	header := filepath.Join(t.TempDir(), "coffer.seal")
-	k, err := seal.Provision(t.Context(), device, header, now)
+	k, err := seal.Provision(t.Context(), device, header, seal.Setup{Now: now})
 	if err != nil {
 		t.Fatal(err, seal.Detail(err))
 	}
@@ -143,7 +143,7 @@ func TestSoftwareTPMDiesWithItsParentAndKeepsItsState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err, seal.Detail(err))
 	}
-	k, err = seal.Unseal(t.Context(), device, header)
+	k, err = seal.Unseal(t.Context(), device, header, seal.Proof{})
 	if err != nil {
 		t.Fatal(err, seal.Detail(err))
 	}

@@ -12,13 +12,13 @@ import (
 // because sealtest imports seal.
 
 // ProvisionSteps is Provision with a call after each step.
-func ProvisionSteps(ctx context.Context, device, path string, now time.Time, after func(string)) (*Key, error) {
-	return provision(ctx, device, path, now, after)
+func ProvisionSteps(ctx context.Context, device, path string, s Setup, after func(string)) (*Key, error) {
+	return provision(ctx, device, path, s, after)
 }
 
 // ResealSteps is Reseal with a call after each step.
-func ResealSteps(ctx context.Context, device, path string, after func(string)) error {
-	return reseal(ctx, device, path, after)
+func ResealSteps(ctx context.Context, device, path string, p Proof, s Setup, after func(string)) error {
+	return reseal(ctx, device, path, p, s, after)
 }
 
 // Root returns the root key's bytes in its page.

@@ -40,7 +40,7 @@ type rootSlots struct {
 
 // tpmSlot opens the root key by the TPM.
 type tpmSlot struct {
-	Level      string         // "bound"
+	Level      Level
 	Public     []byte         // TPM2B_PUBLIC without its size
 	Private    []byte         // TPM2B_PRIVATE without its size
 	ReleaseKey []byte         `json:",omitempty"` // PKIX; level measured
@@ -68,9 +68,6 @@ type recoverySlot struct {
 	PubFP []byte // SHA-256 of the recovery public key
 	Enc   []byte
 }
-
-// levelBound is the only level this version makes and opens.
-const levelBound = "bound"
 
 // encode returns the header's one spelling.
 func (h *header) encode() ([]byte, error) {
@@ -121,7 +118,7 @@ func (h *header) usable() error {
 			return ErrHeader
 		}
 		for _, s := range r.TPM {
-			if s.Level != levelBound || s.PIN != nil || len(s.SignedPCRs)+len(s.Literal)+len(s.ReleaseKey) > 0 {
+			if s.Level != Bound || s.PIN != nil || len(s.SignedPCRs)+len(s.Literal)+len(s.ReleaseKey) > 0 {
 				return ErrLevel
 			}
 		}

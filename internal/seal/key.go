@@ -24,9 +24,13 @@ type Key struct {
 
 // Status is what IT may know of the seal.
 type Status struct {
-	Level        string `json:"level"`        // "bound"
-	Manufacturer string `json:"manufacturer"` // TPM vendor, such as "IBM" (swtpm), "INTC", "IFX"
-	Generation   uint64 `json:"generation"`   // value of the TPM's generation counter
+	Level          Level  `json:"level"`
+	PIN            bool   `json:"pin"`             // a PIN is asked for
+	Recovery       bool   `json:"recovery"`        // there is a recovery slot
+	Manufacturer   string `json:"manufacturer"`    // TPM vendor, such as "IBM" (swtpm), "INTC", "IFX"
+	Generation     uint64 `json:"generation"`      // value of the TPM's generation counter
+	Rotating       bool   `json:"rotating"`        // the root key is being exchanged
+	AttestationKey string `json:"attestation_key"` // SHA-256 of its PKIX form in hex; "" for none
 }
 
 // newKey returns a Key with an empty page.

@@ -17,25 +17,27 @@ import (
 // Provision makes a new root key and seals it at level bound: the storage key
 // and a generation counter in the TPM at device (a character device or a unix
 // socket), and the header file at headerPath. It proves the seal by unsealing
-// it before the header gets its name. now becomes the header's Created and the
-// time in the store's identifier.
+// it before the header gets its name.
 //
 // ErrExists if the header is there already. Killed at any moment it leaves
 // either no header or one that opens; a counter left in the TPM by a killed
 // Provision takes one of the sixteen indexes and harms nothing.
-func Provision(ctx context.Context, device, headerPath string, now time.Time) (*Key, error) {
-	return provision(ctx, device, headerPath, now, func(string) {})
+func Provision(ctx context.Context, device, headerPath string, s Setup) (*Key, error) {
+	return provision(ctx, device, headerPath, s, func(string) {})
 }
 
 // provision is Provision with a call after each of its steps.
-func provision(ctx context.Context, device, headerPath string, now time.Time, after func(step string)) (k *Key, err error) {
+func provision(ctx context.Context, device, headerPath string, s Setup, after func(step string)) (k *Key, err error) {
+	if s.Level != "" && s.Level != Bound || s.PIN != "" {
+		return nil, ErrLevel
+	}
 	if _, err := os.Lstat(headerPath); err == nil {
 		return nil, ErrExists
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, because(ErrWrite, err)
 	}
-	h := &header{Version: headerVersion, StoreID: ident.New[ident.Store](now), Created: now.UTC().Truncate(time.Second)}
-	k, err = newKey(h, 1, Status{Level: levelBound})
+	h := &header{Version: headerVersion, StoreID: ident.New[ident.Store](s.Now), Created: s.Now.UTC().Truncate(time.Second)}
+	k, err = newKey(h, 1, Status{Level: Bound})
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +109,7 @@ func (m *tpm) newSlot(root []byte, store ident.ID[ident.Store], gen uint32, c co
 		return tpmSlot{}, err
 	}
 	return tpmSlot{
-		Level: levelBound, Public: public, Private: private,
+		Level: Bound, Public: public, Private: private,
 		GenIndex: uint32(c.handle), GenValue: v, Wrap: wrap,
 	}, nil
 }

@@ -9,23 +9,23 @@ import (
 // opening. No command calls it yet: it is the protocol of the generation that
 // the header and the counter are made for. The steps are in an order in which a cut after any of them, with or
 // without the TPM losing power too, leaves a header that opens.
-func Reseal(ctx context.Context, device, headerPath string) error {
-	return reseal(ctx, device, headerPath, func(string) {})
+func Reseal(ctx context.Context, device, headerPath string, p Proof, s Setup) error {
+	return reseal(ctx, device, headerPath, p, s, func(string) {})
 }
 
 // reseal is Reseal with a call after each of its steps.
-func reseal(ctx context.Context, device, headerPath string, after func(step string)) error {
+func reseal(ctx context.Context, device, headerPath string, p Proof, s Setup, after func(step string)) error {
 	h, err := readHeader(headerPath)
 	if err != nil {
 		return err
 	}
-	p, err := newPage()
+	page, err := newPage()
 	if err != nil {
 		return err
 	}
-	defer p.free()
+	defer page.free()
 	return withTPM(ctx, device, func(m *tpm) error {
-		return m.reseal(h, p.b[:rootBytes], headerPath, after)
+		return m.reseal(h, page.b[:rootBytes], headerPath, after)
 	})
 }
 

@@ -20,7 +20,7 @@ var now = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 func store(t *testing.T) (header string, want [32]byte) {
 	t.Helper()
 	header = filepath.Join(t.TempDir(), "coffer.seal")
-	k, err := seal.Provision(t.Context(), sealtest.TPM(t), header, now)
+	k, err := seal.Provision(t.Context(), sealtest.TPM(t), header, seal.Setup{Now: now})
 	if err != nil {
 		t.Fatal(err, seal.Detail(err))
 	}
@@ -31,7 +31,7 @@ func store(t *testing.T) (header string, want [32]byte) {
 // refuses fails the test unless the header is refused with want.
 func refuses(t *testing.T, device, header string, want *fault.Error) {
 	t.Helper()
-	k, err := seal.Unseal(t.Context(), device, header)
+	k, err := seal.Unseal(t.Context(), device, header, seal.Proof{})
 	if err == nil {
 		k.Wipe()
 		t.Fatalf("unsealed; want %s", seal.Code(want))
@@ -47,7 +47,7 @@ func refuses(t *testing.T, device, header string, want *fault.Error) {
 func TestUnsealGivesTheProvisionedKey(t *testing.T) {
 	header, want := store(t)
 	for range 5 { // more often than the TPM has session slots
-		k, err := seal.Unseal(t.Context(), sealtest.TPM(t), header)
+		k, err := seal.Unseal(t.Context(), sealtest.TPM(t), header, seal.Proof{})
 		if err != nil {
 			t.Fatal(err, seal.Detail(err))
 		}
@@ -78,7 +78,7 @@ func TestProvisionRefusesToReplaceAHeader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = seal.Provision(t.Context(), sealtest.TPM(t), header, now)
+	_, err = seal.Provision(t.Context(), sealtest.TPM(t), header, seal.Setup{Now: now})
 	if !errors.Is(err, seal.ErrExists) || fault.KindOf(err) != fault.Conflict {
 		t.Fatal(err)
 	}
@@ -94,11 +94,11 @@ func TestTwoStoresInOneTPM(t *testing.T) {
 	if wantA == wantB {
 		t.Fatal("one root key twice")
 	}
-	if err := seal.Reseal(t.Context(), sealtest.TPM(t), b); err != nil {
+	if err := seal.Reseal(t.Context(), sealtest.TPM(t), b, seal.Proof{}, seal.Setup{}); err != nil {
 		t.Fatal(err, seal.Detail(err))
 	}
 	for header, want := range map[string][32]byte{a: wantA, b: wantB} {
-		k, err := seal.Unseal(t.Context(), sealtest.TPM(t), header)
+		k, err := seal.Unseal(t.Context(), sealtest.TPM(t), header, seal.Proof{})
 		if err != nil {
 			t.Fatal(err, seal.Detail(err))
 		}
@@ -116,7 +116,7 @@ func TestNoTPM(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, device := range []string{filepath.Join(t.TempDir(), "none"), file, "/dev/null"} {
-		k, err := seal.Unseal(t.Context(), device, header)
+		k, err := seal.Unseal(t.Context(), device, header, seal.Proof{})
 		if err == nil {
 			k.Wipe()
 			t.Fatalf("%s: unsealed", device)
@@ -133,7 +133,7 @@ func TestOtherTPMIsRefused(t *testing.T) {
 	header, _ := store(t)
 	other := sealtest.Another(t)
 	refuses(t, other, header, seal.ErrOtherTPM) // no storage key
-	k, err := seal.Provision(t.Context(), other, filepath.Join(t.TempDir(), "coffer.seal"), now)
+	k, err := seal.Provision(t.Context(), other, filepath.Join(t.TempDir(), "coffer.seal"), seal.Setup{Now: now})
 	if err != nil {
 		t.Fatal(err, seal.Detail(err))
 	}
@@ -160,7 +160,7 @@ func TestClearedTPMIsRefused(t *testing.T) {
 
 func TestForeignKeyAtTheStorageKeysPlace(t *testing.T) {
 	owner(t, seal.Owner.SealSomethingElse)
-	_, err := seal.Provision(t.Context(), sealtest.TPM(t), filepath.Join(t.TempDir(), "coffer.seal"), now)
+	_, err := seal.Provision(t.Context(), sealtest.TPM(t), filepath.Join(t.TempDir(), "coffer.seal"), seal.Setup{Now: now})
 	if !errors.Is(err, seal.ErrHandleTaken) {
 		t.Fatal(err, seal.Detail(err))
 	}
@@ -202,10 +202,10 @@ func TestOldHeaderIsRefusedAfterReseal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := seal.Reseal(t.Context(), sealtest.TPM(t), header); err != nil {
+	if err := seal.Reseal(t.Context(), sealtest.TPM(t), header, seal.Proof{}, seal.Setup{}); err != nil {
 		t.Fatal(err, seal.Detail(err))
 	}
-	k, err := seal.Unseal(t.Context(), sealtest.TPM(t), header)
+	k, err := seal.Unseal(t.Context(), sealtest.TPM(t), header, seal.Proof{})
 	if err != nil {
 		t.Fatal(err, seal.Detail(err))
 	}
@@ -229,7 +229,7 @@ func TestCounterRangeFull(t *testing.T) {
 		}
 		return nil
 	})
-	_, err := seal.Provision(t.Context(), sealtest.TPM(t), filepath.Join(t.TempDir(), "coffer.seal"), now)
+	_, err := seal.Provision(t.Context(), sealtest.TPM(t), filepath.Join(t.TempDir(), "coffer.seal"), seal.Setup{Now: now})
 	if !errors.Is(err, seal.ErrTPMFull) {
 		t.Fatal(err, seal.Detail(err))
 	}

@@ -7,12 +7,12 @@ import (
 // Unseal opens the header at headerPath by the TPM at device and returns the
 // store's root key. Its errors are this package's sentinels, all of kind
 // Sealed: the daemon then starts sealed and says so.
-func Unseal(ctx context.Context, device, headerPath string) (*Key, error) {
+func Unseal(ctx context.Context, device, headerPath string, p Proof) (*Key, error) {
 	h, err := readHeader(headerPath)
 	if err != nil {
 		return nil, err
 	}
-	k, err := newKey(h, h.newest().Gen, Status{Level: levelBound})
+	k, err := newKey(h, h.newest().Gen, Status{Level: Bound})
 	if err != nil {
 		return nil, err
 	}
@@ -111,5 +111,5 @@ func (m *tpm) open(h *header, root []byte) (counter, uint64, error) {
 // status describes the seal.
 func (m *tpm) status(generation uint64) (Status, error) {
 	vendor, err := m.manufacturer()
-	return Status{Level: levelBound, Manufacturer: vendor, Generation: generation}, err
+	return Status{Level: Bound, Manufacturer: vendor, Generation: generation}, err
 }

@@ -40,7 +40,7 @@ func TestOnlyARegularFileIsAHeader(t *testing.T) {
 		if err := place(); err != nil {
 			t.Fatal(err)
 		}
-		err := soon(t, func() error { _, err := seal.Unseal(t.Context(), sealtest.TPM(t), path); return err })
+		err := soon(t, func() error { _, err := seal.Unseal(t.Context(), sealtest.TPM(t), path, seal.Proof{}); return err })
 		if seal.Code(err) != "SEAL-004" || fault.KindOf(err) != fault.Sealed || seal.Detail(err) != "not a regular file" {
 			t.Errorf("%s: %v, detail %q", name, err, seal.Detail(err))
 		}
@@ -84,7 +84,7 @@ func TestSilentTPMIsBusy(t *testing.T) {
 	} {
 		ctx, cancel := bound()
 		defer cancel()
-		if err := soon(t, func() error { _, err := seal.Unseal(ctx, device, header); return err }); seal.Code(err) != "SEAL-007" {
+		if err := soon(t, func() error { _, err := seal.Unseal(ctx, device, header, seal.Proof{}); return err }); seal.Code(err) != "SEAL-007" {
 			t.Errorf("%s: %v, detail %q", name, err, seal.Detail(err))
 		}
 	}

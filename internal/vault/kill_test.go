@@ -46,7 +46,7 @@ func writeUntilKilled(text string) error {
 		return err
 	}
 	ctx := context.Background()
-	key, err := seal.Unseal(ctx, j.Device, j.Header)
+	key, err := seal.Unseal(ctx, j.Device, j.Header, seal.Proof{})
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func insertTwice(tx *vault.Tx, tag string) error {
 // Every commit that it was told of must be there after each, whole.
 func TestKilledWriterLosesNothing(t *testing.T) {
 	j := job{Dir: t.TempDir() + "/store", Device: sealtest.TPM(t), Header: t.TempDir() + "/coffer.seal"}
-	key, err := seal.Provision(t.Context(), j.Device, j.Header, time.Now())
+	key, err := seal.Provision(t.Context(), j.Device, j.Header, seal.Setup{Now: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}

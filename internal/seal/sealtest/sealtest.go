@@ -85,7 +85,7 @@ func device(t testing.TB) string {
 // Key returns a fresh key sealed in the test's TPM. It is wiped at cleanup.
 func Key(t testing.TB) *seal.Key {
 	t.Helper()
-	k, err := seal.Provision(t.Context(), device(t), filepath.Join(t.TempDir(), "coffer.seal"), time.Now())
+	k, err := seal.Provision(t.Context(), device(t), filepath.Join(t.TempDir(), "coffer.seal"), seal.Setup{Now: time.Now()})
 	if err != nil {
 		t.Fatalf("%v %s", err, seal.Detail(err))
 	}

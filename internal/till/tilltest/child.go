@@ -75,7 +75,7 @@ func Child(args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	key, err := seal.Unseal(ctx, o.device, o.header)
+	key, err := seal.Unseal(ctx, o.device, o.header, seal.Proof{})
 	if err != nil {
 		return fmt.Errorf("tilltest: unseal: %w", err)
 	}

@@ -50,7 +50,7 @@ func tpm(ctx context.Context, dir string) (device, header string, key *seal.Key,
 		return "", "", nil, nil, fmt.Errorf("tilltest: start the software TPM: %w", err)
 	}
 	header = filepath.Join(dir, "coffer.seal")
-	key, err = seal.Provision(ctx, device, header, time.Now())
+	key, err = seal.Provision(ctx, device, header, seal.Setup{Now: time.Now()})
 	if err != nil {
 		return "", "", nil, nil, errors.Join(fmt.Errorf("tilltest: provision: %w", err), stop())
 	}

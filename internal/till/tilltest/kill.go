@@ -173,7 +173,7 @@ func (p plan) live(ctx context.Context, o orders) (last int, killed bool, err er
 
 // judgeKilled opens the store a last time and compares.
 func (p plan) judgeKilled(ctx context.Context, o orders, s *sim.Sim, clients []ident.ID[ident.Client]) (err error) {
-	key, err := seal.Unseal(ctx, o.device, o.header)
+	key, err := seal.Unseal(ctx, o.device, o.header, seal.Proof{})
 	if err != nil {
 		return err
 	}
