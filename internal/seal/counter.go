@@ -7,9 +7,6 @@ import (
 	"github.com/google/go-tpm/tpm2"
 )
 
-// counterAuthLabel derives the generation counter's authorization value.
-const counterAuthLabel = "nv/generation"
-
 // counter is the generation counter as found in the TPM.
 type counter struct {
 	handle tpm2.TPMHandle

@@ -35,6 +35,7 @@ type header struct {
 type rootSlots struct {
 	Gen      uint32
 	TPM      []tpmSlot      // one; two while a re-seal is under way
+	Auths    []byte         // the counters' authorization values, wrapped under this root
 	Recovery []recoverySlot `json:",omitempty"`
 }
 

@@ -56,13 +56,13 @@ func (m *tpm) provision(k *Key, h *header, headerPath string, after func(string)
 		return err
 	}
 	after("storage key")
-	root := k.root.b[:rootBytes]
-	c, v, err := m.newCounter(authText(derive(root, counterAuthLabel)))
+	own := newAuths()
+	c, v, err := m.newCounter(own.Generation)
 	if err != nil {
 		return err
 	}
 	after("counter")
-	if err := m.writeFirst(k, h, headerPath, c, v, after); err != nil {
+	if err := m.writeFirst(k, h, own, headerPath, c, v, after); err != nil {
 		// Best effort: a counter that stays takes an index and harms nothing.
 		_ = m.removeCounter(c.handle)
 		return err
@@ -71,17 +71,21 @@ func (m *tpm) provision(k *Key, h *header, headerPath string, after func(string)
 }
 
 // writeFirst seals the root key, proves the seal and writes the header.
-func (m *tpm) writeFirst(k *Key, h *header, headerPath string, c counter, v uint64, after func(string)) error {
+func (m *tpm) writeFirst(k *Key, h *header, own auths, headerPath string, c counter, v uint64, after func(string)) error {
 	root := k.root.b[:rootBytes]
+	wrapped, err := own.wrap(root, h.StoreID, k.generation)
+	if err != nil {
+		return err
+	}
 	slot, err := m.newSlot(root, h.StoreID, k.generation, c, v)
 	if err != nil {
 		return err
 	}
 	after("sealed")
 	h.SRKName = m.srkName.Buffer
-	h.Roots = []rootSlots{{Gen: k.generation, TPM: []tpmSlot{slot}}}
+	h.Roots = []rootSlots{{Gen: k.generation, TPM: []tpmSlot{slot}, Auths: wrapped}}
 	h.sign(root)
-	if err := m.prove(h, root); err != nil {
+	if err := m.prove(h, Proof{}, root); err != nil {
 		return err
 	}
 	after("proven")
@@ -115,13 +119,13 @@ func (m *tpm) newSlot(root []byte, store ident.ID[ident.Store], gen uint32, c co
 }
 
 // prove opens the header as Unseal would and compares the root key.
-func (m *tpm) prove(h *header, root []byte) error {
+func (m *tpm) prove(h *header, proof Proof, root []byte) error {
 	p, err := newPage()
 	if err != nil {
 		return err
 	}
 	defer p.free()
-	if _, _, err := m.open(h, p.b[:rootBytes]); err != nil {
+	if _, err := m.open(h, proof, p.b[:rootBytes]); err != nil {
 		return err
 	}
 	if !bytes.Equal(p.b[:rootBytes], root) {

@@ -25,37 +25,34 @@ func reseal(ctx context.Context, device, headerPath string, p Proof, s Setup, af
 	}
 	defer page.free()
 	return withTPM(ctx, device, func(m *tpm) error {
-		return m.reseal(h, page.b[:rootBytes], headerPath, after)
+		return m.reseal(h, p, page.b[:rootBytes], headerPath, after)
 	})
 }
 
 // reseal does the TPM's and the file's part.
-func (m *tpm) reseal(h *header, root []byte, headerPath string, after func(string)) error {
-	old, c, v, err := m.choose(h)
+func (m *tpm) reseal(h *header, p Proof, root []byte, headerPath string, after func(string)) error {
+	was, err := m.open(h, p, root)
 	if err != nil {
-		return err
-	}
-	if _, _, err := m.open(h, root); err != nil {
 		return err
 	}
 	newest := h.newest()
-	fresh, err := m.newSlot(root, h.StoreID, newest.Gen, c, v+1)
+	fresh, err := m.newSlot(root, h.StoreID, newest.Gen, was.counter, was.value+1)
 	if err != nil {
 		return err
 	}
-	newest.TPM = []tpmSlot{old, fresh}
+	newest.TPM = []tpmSlot{was.slot, fresh}
 	h.sign(root)
 	if err := replace(headerPath, h); err != nil {
 		return err
 	}
 	after("both")
-	if err := m.increment(c, authText(derive(root, counterAuthLabel))); err != nil {
+	if err := m.increment(was.counter, was.auths.Generation); err != nil {
 		return err
 	}
 	after("incremented")
 	newest.TPM = []tpmSlot{fresh}
 	h.sign(root)
-	if err := m.prove(h, root); err != nil {
+	if err := m.prove(h, p, root); err != nil {
 		return err
 	}
 	if err := replace(headerPath, h); err != nil {

@@ -17,11 +17,11 @@ func Unseal(ctx context.Context, device, headerPath string, p Proof) (*Key, erro
 		return nil, err
 	}
 	err = withTPM(ctx, device, func(m *tpm) error {
-		_, v, err := m.open(h, k.root.b[:rootBytes])
+		o, err := m.open(h, p, k.root.b[:rootBytes])
 		if err != nil {
 			return err
 		}
-		k.status, err = m.status(v)
+		k.status, err = m.status(o.value)
 		return err
 	})
 	if err != nil {
@@ -80,32 +80,51 @@ func (m *tpm) counterOf(slot tpmSlot) (counter, uint64, error) {
 	return c, v, err
 }
 
-// open unseals the newest root key into root, authenticates the header and
-// then the counter, and returns the counter with its value.
-func (m *tpm) open(h *header, root []byte) (counter, uint64, error) {
+// opened is what opening a root generation found.
+type opened struct {
+	slot    tpmSlot // the slot that opened
+	counter counter // the generation counter
+	value   uint64  // its value
+	auths   auths
+}
+
+// open unseals the newest root key into root and authenticates the header and
+// then the counter.
+func (m *tpm) open(h *header, p Proof, root []byte) (opened, error) {
+	o, err := m.openRoot(h, h.newest(), p, root)
+	if err != nil {
+		return opened{}, err
+	}
+	return o, h.authenticate(root)
+}
+
+// openRoot unseals the root key of one generation into root, and authenticates
+// the counter. The header is still to be authenticated.
+func (m *tpm) openRoot(h *header, r *rootSlots, p Proof, root []byte) (opened, error) {
 	slot, c, v, err := m.choose(h)
 	if err != nil {
-		return counter{}, 0, err
+		return opened{}, err
 	}
 	secret, err := m.unsealSecret(slot.Public, slot.Private, c, v)
 	if err != nil {
-		return counter{}, 0, err
+		return opened{}, err
 	}
 	defer clear(secret)
-	if err := unwrapRoot(root, secret, slot.Wrap, h.StoreID, h.newest().Gen); err != nil {
-		return counter{}, 0, err
+	if err := unwrapRoot(root, secret, slot.Wrap, h.StoreID, r.Gen); err != nil {
+		return opened{}, err
 	}
-	if err := h.authenticate(root); err != nil {
-		return counter{}, 0, err
-	}
-	own, err := m.readOwn(c, authText(derive(root, counterAuthLabel)))
+	own, err := unwrapAuths(r.Auths, root, h.StoreID, r.Gen)
 	if err != nil {
-		return counter{}, 0, err
+		return opened{}, err
 	}
-	if own != v {
-		return counter{}, 0, ErrGeneration
+	again, err := m.readOwn(c, own.Generation)
+	if err != nil {
+		return opened{}, err
 	}
-	return c, v, nil
+	if again != v {
+		return opened{}, ErrGeneration
+	}
+	return opened{slot, c, v, own}, nil
 }
 
 // status describes the seal.
