@@ -204,7 +204,7 @@ func (d *daemon) serveClinic(ctx context.Context, l net.Listener, box *clinic) e
 // serveSealed serves the page that says why the books are shut. Its
 // certificate is made anew, since the box's own authority is behind the seal.
 func (d *daemon) serveSealed(ctx context.Context, l net.Listener, why error) error {
-	handler, err := ui.Sealed(d.config.Clinic, d.config.Names, why)
+	handler, err := ui.Sealed(ui.SealedOptions{Clinic: d.config.Clinic, Names: d.config.Names, Why: why, Log: d.log})
 	if err != nil {
 		l.Close()
 		return err

@@ -31,6 +31,8 @@ var staff = []person{
 	{"becker", "Jonas Becker, LMFT", access.Therapist},
 	{"books", "Theodora Vance", access.Accountant},
 	{"box", "Sam Whitlock", access.IT},
+	{"owner", "Dr. Marguerite Ashdown", access.Owner},
+	{"privacy", "Ravi Menon", access.Officer},
 }
 
 // samplePassword signs in everybody of the sample clinic.

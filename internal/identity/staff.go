@@ -110,7 +110,7 @@ func validName(name string) bool {
 }
 
 // human are the roles that a person can hold.
-var human = []access.Role{access.FrontDesk, access.Therapist, access.Accountant, access.IT}
+var human = []access.Role{access.FrontDesk, access.Therapist, access.Accountant, access.Owner, access.Officer, access.IT}
 
 // checkRoles refuses IT together with any role that sees clients or money:
 // rule 7 of the separation of duties.

@@ -162,7 +162,7 @@ func TestEveryPageIsAccessible(t *testing.T) {
 
 func TestSealedPageIsAccessible(t *testing.T) {
 	c := newClinic(t, sim.Options{})
-	handler, err := ui.Sealed("", []string{hostName}, fault.New(fault.Sealed, "SEAL-003: the TPM counts another generation than the store. Call IT."))
+	handler, err := ui.Sealed(ui.SealedOptions{Names: []string{hostName}, Why: fault.New(fault.Sealed, "SEAL-003: the TPM counts another generation than the store. Call IT.")})
 	c.must(err)
 	c.serve(handler, slog.New(slog.DiscardHandler))
 	b := c.openTab()

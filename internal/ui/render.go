@@ -183,7 +183,8 @@ func home(agent access.Agent) string {
 }
 
 var roleNames = map[access.Role]string{
-	access.FrontDesk: "front desk", access.Therapist: "therapist", access.Accountant: "accountant", access.IT: "IT",
+	access.FrontDesk: "front desk", access.Therapist: "therapist", access.Accountant: "accountant",
+	access.Owner: "owner", access.Officer: "privacy officer", access.IT: "IT",
 }
 
 func roleWords(agent access.Agent) string {

@@ -361,7 +361,7 @@ func TestStreamOutlivesTheWriteTimeout(t *testing.T) {
 
 func TestSealedBoxSaysWhatToDo(t *testing.T) {
 	reason := fault.New(fault.Sealed, "SEAL-003: the TPM counts another generation than the store. Call IT.")
-	handler, err := ui.Sealed("", []string{hostName}, reason)
+	handler, err := ui.Sealed(ui.SealedOptions{Names: []string{hostName}, Why: reason})
 	if err != nil {
 		t.Fatal(err)
 	}
