@@ -24,14 +24,25 @@ type Relation func(tx *Tx, staff ident.ID[ident.Staff], e access.Entity) (bool, 
 
 // Options say which store to open and how.
 type Options struct {
-	Dir      string           // directory of the store; Create makes it, mode 0700
-	Key      *seal.Key        // the unsealed root; used until Open returns, and again by a later Open
-	Tables   []AnyTable       // every table that will be used
-	Relation Relation         // nil: nobody is related to anything
-	Now      func() time.Time // the clock, in the clinic's zone; nil: time.Now
-	NoSync   bool             // furnishing only: commits are not durable before Close
-	MapBytes int              // address space kept for the file; 0: 64 GiB
-	Log      *slog.Logger     // nil: nothing is logged
+	Dir      string               // directory of the store; Create makes it, mode 0700
+	Key      *seal.Key            // the unsealed root; used until Open returns, and again by a later Open
+	Tables   []AnyTable           // every table that will be used
+	Relation Relation             // nil: nobody is related to anything
+	Now      func() time.Time     // the clock, in the clinic's zone; nil: time.Now
+	Elapsed  func() time.Duration // time since a fixed moment, which no one can set; nil: by the monotonic readings of Now
+	Attestor Attestor             // signs checkpoints of the audit trail with the TPM; nil: Ed25519 only
+	NoSync   bool                 // furnishing only: commits are not durable before Close
+	MapBytes int                  // address space kept for the file; 0: 64 GiB
+	Log      *slog.Logger         // nil: nothing is logged
+}
+
+// Attestor is a TPM's key that signs what the TPM says of itself.
+type Attestor interface {
+	// Quote returns a TPMS_ATTEST over extra, and the ECDSA signature of its
+	// SHA-256 in ASN.1 DER.
+	Quote(ctx context.Context, extra [32]byte) (attest, signature []byte, err error)
+	// Public returns the key in PKIX form.
+	Public() []byte
 }
 
 // mapBytes is the default of Options.MapBytes. A map that never has to move
