@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"coffer/internal/access"
 	"coffer/internal/fault"
 	"coffer/internal/ops"
 	"coffer/web"
@@ -22,7 +23,7 @@ type SealedOptions struct {
 	// and lacks nothing else; nil: there is no PIN to enter. It returns nil when
 	// the PIN was right, and the daemon then goes on to serve the clinic; else a
 	// fault that says how many attempts are left or how long to wait.
-	Unlock func(ctx context.Context, pin string) error
+	Unlock func(ctx context.Context, origin access.Origin, pin string) error
 	Log    *slog.Logger // nil: slog.Default
 }
 
@@ -86,7 +87,7 @@ func (s *sealedServer) unlock(c *call) error {
 	}
 	err := error(errTooOften)
 	if s.throttle.allow(c.RealIP(), s.Now()) {
-		err = s.Unlock(c.Request().Context(), c.FormValue("pin"))
+		err = s.Unlock(c.Request().Context(), origin(c), c.FormValue("pin"))
 	}
 	if err != nil {
 		s.logFailure(c, err, fault.KindOf(err), reference())
