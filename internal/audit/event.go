@@ -51,7 +51,7 @@ func (e Event) AppendLeaf(dst []byte) []byte {
 	dst = append(dst, `{"v":1,"seq":`...)
 	dst = strconv.AppendUint(dst, e.Seq, 10)
 	dst = append(dst, `,"time":"`...)
-	dst = e.Time.UTC().AppendFormat(dst, timeForm)
+	dst = appendTime(dst, e.Time.UTC())
 	dst = append(dst, '"')
 	dst = appendField(dst, "boot", e.Boot)
 	dst = appendField(dst, "actor", e.Actor)
@@ -63,6 +63,35 @@ func (e Event) AppendLeaf(dst []byte) []byte {
 	dst = append(dst, `,"commit":"`...)
 	dst = hex.AppendEncode(dst, e.Commit[:])
 	return append(dst, `"}`...)
+}
+
+// appendTime appends t in timeForm. It is time.AppendFormat at a fifth of the
+// cost, for the verification of a million leaves.
+func appendTime(dst []byte, t time.Time) []byte {
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	if year < 0 || year > 9999 {
+		return t.AppendFormat(dst, timeForm)
+	}
+	dst = append(appendDigits(dst, year, 4), '-')
+	dst = append(appendDigits(dst, int(month), 2), '-')
+	dst = append(appendDigits(dst, day, 2), 'T')
+	dst = append(appendDigits(dst, hour, 2), ':')
+	dst = append(appendDigits(dst, minute, 2), ':')
+	dst = append(appendDigits(dst, second, 2), '.')
+	return append(appendDigits(dst, t.Nanosecond()/1000, 6), 'Z')
+}
+
+// appendDigits appends n in the given number of decimal digits.
+func appendDigits(dst []byte, n, digits int) []byte {
+	for range digits {
+		dst = append(dst, '0')
+	}
+	for i := len(dst) - 1; n > 0 && digits > 0; i, digits = i-1, digits-1 {
+		dst[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return dst
 }
 
 func appendField(dst []byte, name, value string) []byte {
@@ -77,6 +106,9 @@ func appendField(dst []byte, name, value string) []byte {
 // not UTF-8 become U+FFFD.
 func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
+	if plain(s) {
+		return append(append(dst, s...), '"')
+	}
 	for _, r := range s {
 		switch {
 		case r == '"' || r == '\\':
@@ -89,6 +121,17 @@ func appendString(dst []byte, s string) []byte {
 		}
 	}
 	return append(dst, '"')
+}
+
+// plain reports whether s stands for itself: ASCII without anything that is
+// escaped.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // Detail is one fact of an event's private part.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -22,7 +23,7 @@ func ParseLeaf(leaf []byte) (Event, error) {
 	if len(leaf) > leafBytesMax {
 		return Event{}, ErrLeaf
 	}
-	r := reader{rest: leaf}
+	r := reader{rest: string(leaf)}
 	var e Event
 	r.skip(`{"v":1,"seq":`)
 	e.Seq = r.number()
@@ -37,7 +38,8 @@ func ParseLeaf(leaf []byte) (Event, error) {
 	e.Outcome = Outcome(r.field(`,"outcome":`))
 	e.Commit = r.hash(`,"commit":`)
 	r.skip(`}`)
-	if r.failed || len(r.rest) != 0 || !bytes.Equal(e.AppendLeaf(make([]byte, 0, len(leaf))), leaf) {
+	var again [512]byte // a leaf is seldom longer
+	if r.failed || len(r.rest) != 0 || !bytes.Equal(e.AppendLeaf(again[:0]), leaf) {
 		return Event{}, ErrLeaf
 	}
 	return e, nil
@@ -46,19 +48,20 @@ func ParseLeaf(leaf []byte) (Event, error) {
 // reader takes canonical JSON apart from the front; the first thing that
 // does not fit makes it fail, and everything after is zero.
 type reader struct {
-	rest   []byte
+	rest   string
 	failed bool
 }
 
-func (r *reader) fail() { r.failed, r.rest = true, nil }
+func (r *reader) fail() { r.failed, r.rest = true, "" }
 
 // skip takes exactly text off.
 func (r *reader) skip(text string) {
-	if len(r.rest) < len(text) || string(r.rest[:len(text)]) != text {
+	rest, ok := strings.CutPrefix(r.rest, text)
+	if !ok {
 		r.fail()
 		return
 	}
-	r.rest = r.rest[len(text):]
+	r.rest = rest
 }
 
 func (r *reader) number() uint64 {
@@ -66,7 +69,7 @@ func (r *reader) number() uint64 {
 	for n < len(r.rest) && r.rest[n] >= '0' && r.rest[n] <= '9' {
 		n++
 	}
-	v, err := strconv.ParseUint(string(r.rest[:n]), 10, 64)
+	v, err := strconv.ParseUint(r.rest[:n], 10, 64)
 	if err != nil {
 		r.fail()
 		return 0
@@ -75,12 +78,30 @@ func (r *reader) number() uint64 {
 	return v
 }
 
+// time takes off a time in exactly timeForm.
 func (r *reader) time() time.Time {
-	t, err := time.Parse(timeForm, r.text())
-	if err != nil {
+	s := r.text()
+	if len(s) != len(timeForm) || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' || s[19] != '.' || s[26] != 'Z' {
 		r.fail()
+		return time.Time{}
 	}
-	return t
+	year, month, day := r.digits(s[:4]), r.digits(s[5:7]), r.digits(s[8:10])
+	hour, minute, second := r.digits(s[11:13]), r.digits(s[14:16]), r.digits(s[17:19])
+	return time.Date(year, time.Month(month), day, hour, minute, second, 1000*r.digits(s[20:26]), time.UTC)
+}
+
+// digits returns the value of text that is all digits. A date that does not
+// exist becomes another one, which is then not written back the same.
+func (r *reader) digits(text string) int {
+	n := 0
+	for _, c := range []byte(text) {
+		if c < '0' || c > '9' {
+			r.fail()
+			return 0
+		}
+		n = 10*n + int(c-'0')
+	}
+	return n
 }
 
 func (r *reader) hash(name string) Hash {
@@ -104,9 +125,8 @@ func (r *reader) field(name string) string {
 // text takes a string off.
 func (r *reader) text() string {
 	r.skip(`"`)
-	end := bytes.IndexAny(r.rest, `"\\`)
-	if end >= 0 && r.rest[end] == '"' { // no escapes, as nearly always
-		s := string(r.rest[:end])
+	if end := strings.IndexByte(r.rest, '"'); end >= 0 && strings.IndexByte(r.rest[:end], '\\') < 0 { // no escapes, as nearly always
+		s := r.rest[:end]
 		r.rest = r.rest[end+1:]
 		return s
 	}
@@ -121,7 +141,7 @@ func (r *reader) text() string {
 // char takes one character off and appends it to b.
 func (r *reader) char(b []byte) []byte {
 	if r.rest[0] != '\\' {
-		c, n := utf8.DecodeRune(r.rest)
+		c, n := utf8.DecodeRuneInString(r.rest)
 		r.rest = r.rest[n:]
 		return utf8.AppendRune(b, c)
 	}
@@ -135,7 +155,7 @@ func (r *reader) char(b []byte) []byte {
 		r.fail()
 		return b
 	}
-	b, err := hex.AppendDecode(b, r.rest[:2])
+	b, err := hex.AppendDecode(b, []byte(r.rest[:2]))
 	if err != nil {
 		r.fail()
 		return b

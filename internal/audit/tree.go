@@ -64,6 +64,16 @@ func (t Tree) Append(leaf Hash) Tree {
 	return Tree{t.size + 1, hashes}
 }
 
+// grow is Append in place, for a tree that nobody else holds.
+func (t *Tree) grow(leaf Hash) {
+	keep := len(t.hashes) - bits.TrailingZeros64(^t.size)
+	for i := len(t.hashes) - 1; i >= keep; i-- {
+		leaf = nodeHash(t.hashes[i], leaf)
+	}
+	t.hashes = append(t.hashes[:keep], leaf)
+	t.size++
+}
+
 // Root returns the hash of the whole tree; that of the empty tree is the hash
 // of nothing.
 func (t Tree) Root() Hash {
@@ -114,7 +124,7 @@ func (v *Verifier) Add(r Record) *Problem {
 	if what := check(r, v.tree.size); what != "" {
 		return &Problem{v.tree.size, what}
 	}
-	v.tree = v.tree.Append(LeafHash(r.Leaf))
+	v.tree.grow(LeafHash(r.Leaf))
 	return nil
 }
 
