@@ -137,7 +137,7 @@ func TestBusHearsNoSecret(t *testing.T) {
 	}
 	root := bytes.Clone(seal.Root(k))
 	k.Wipe()
-	secret, err := seal.Secret(t.Context(), device, header, false)
+	secret, err := seal.Secret(t.Context(), device, header, seal.Proof{}, false)
 	if err != nil {
 		t.Fatal(err, seal.Detail(err))
 	}
@@ -152,7 +152,7 @@ func TestBusHearsNoSecret(t *testing.T) {
 	if b.contains(secret) || b.contains(root) {
 		t.Fatal("a secret crossed the bus in clear")
 	}
-	if _, err := seal.Secret(t.Context(), device, header, true); err != nil {
+	if _, err := seal.Secret(t.Context(), device, header, seal.Proof{}, true); err != nil {
 		t.Fatal(err, seal.Detail(err))
 	}
 	if !b.contains(secret) {

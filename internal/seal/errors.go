@@ -8,26 +8,27 @@ import (
 
 // The ways in which the seal fails. Each text says what happened, what to do
 // next, and ends with the code to give to support; none carries key material.
-// All but ErrExists are of kind Sealed.
+// They are of kind Sealed, unless what was asked for is wrong.
 var (
 	// ErrNoTPM: the device is not there, or is no TPM.
 	ErrNoTPM = fault.New(fault.Sealed, "The box finds no TPM where its configuration names one. Enable the TPM (or fTPM, PTT) in the firmware settings, check that the kernel shows /dev/tpmrm0, then start Coffer again (SEAL-001).")
 	// ErrOtherTPM: the storage key's Name is not the pinned one, or the key is missing.
-	ErrOtherTPM = fault.New(fault.Sealed, "This TPM is not the one that the store was sealed to: the disk has moved to another box, or the TPM was cleared. Put the disk back into its own box. If the TPM was cleared, its key is gone: change nothing more and call support (SEAL-002).")
+	ErrOtherTPM = fault.New(fault.Sealed, "This TPM is not the one that the store was sealed to: the disk has moved to another box, or the TPM was cleared. Put the disk back into its own box. If the TPM was cleared, or the box is lost, open the store with the recovery sheet (SEAL-002).")
 	// ErrGeneration: no slot of the header is of the TPM's present generation.
-	ErrGeneration = fault.New(fault.Sealed, "The seal file is of an older generation than the TPM: an old copy was put back. Put back the newest coffer.seal; coffer.seal.prev beside it is the one before (SEAL-003).")
+	ErrGeneration = fault.New(fault.Sealed, "The seal file is of an older generation than the TPM: an old copy was put back. Put back the newest coffer.seal; coffer.seal.prev beside it is the one before. If neither opens, use the recovery sheet (SEAL-003).")
 	// ErrHeader: the header is unreadable, changed or not of this format.
-	ErrHeader = fault.New(fault.Sealed, "The seal file is damaged or was changed. Put back your newest copy of coffer.seal, or coffer.seal.prev beside it, then start Coffer again (SEAL-004).")
+	ErrHeader = fault.New(fault.Sealed, "The seal file is damaged or was changed. Put back your newest copy of coffer.seal, or coffer.seal.prev beside it, then start Coffer again. If none opens, use the recovery sheet (SEAL-004).")
 	// ErrBusTampered: an answer of the TPM does not carry the HMAC it must.
 	ErrBusTampered = fault.New(fault.Sealed, "Something between the processor and the TPM changes its answers. Stop the box and have its hardware inspected before anybody works with it (SEAL-005).")
 	// ErrLockout: the TPM refuses authorizations after too many wrong ones.
-	ErrLockout = fault.New(fault.Sealed, "The TPM has locked itself after too many wrong attempts. Leave the box on for the lockout time of its TPM (a day at most), then start Coffer again (SEAL-006).")
+	// It is returned with the most minutes to wait.
+	ErrLockout = fault.New(fault.Sealed, textLockout)
 	// ErrTPMBusy: the TPM asked to be called again for five seconds.
 	ErrTPMBusy = fault.New(fault.Sealed, "The TPM was busy for five seconds, did not answer for ten, or another program holds it. Close other TPM programs and start Coffer again (SEAL-007).")
 	// ErrCounterMissing: the generation counter is not in the TPM.
-	ErrCounterMissing = fault.New(fault.Sealed, "The generation counter of this store is gone from the TPM: somebody has removed it, and the key with it. Find out who, change nothing more and call support (SEAL-008).")
+	ErrCounterMissing = fault.New(fault.Sealed, "The generation counter of this store is gone from the TPM: somebody has removed it, and the key with it. Find out who did that, then open the store with the recovery sheet (SEAL-008).")
 	// ErrCounterForged: the generation counter was made anew by somebody else.
-	ErrCounterForged = fault.New(fault.Sealed, "The generation counter in the TPM is not the one that Coffer made. Treat the box as tampered with: stop it and have it inspected (SEAL-009).")
+	ErrCounterForged = fault.New(fault.Sealed, "The generation counter in the TPM is not the one that Coffer made. Treat the box as tampered with: stop it and have it inspected. The recovery sheet opens the store on another box (SEAL-009).")
 	// ErrExists: Provision found a header and will not overwrite it.
 	ErrExists = fault.New(fault.Conflict, "There is a seal file already; making a new one would lose the store behind it. Use the store that is there, or name another directory (SEAL-010).")
 	// ErrNoHeader: there is no header to unseal.
@@ -46,6 +47,38 @@ var (
 	ErrTPM = fault.New(fault.Sealed, "The TPM refused a command. Give the journal of this start to support (SEAL-017).")
 	// ErrSoftwareTPM: the program swtpm cannot be run.
 	ErrSoftwareTPM = fault.New(fault.Unavailable, "The software TPM does not start. Install the package swtpm, and use a short directory path that can be written (SEAL-018).")
+	// ErrPIN: the PIN is wrong. It is returned with the attempts that are left.
+	ErrPIN = fault.New(fault.Sealed, textPIN)
+	// ErrPINNeeded: the header asks for a PIN and none was given.
+	ErrPINNeeded = fault.New(fault.Sealed, "The box waits for its PIN. Enter it on the box's start page or with cofferctl on the box (SEAL-020).")
+	// ErrPINShape: a PIN is not 6 to 12 digits.
+	ErrPINShape = fault.New(fault.Invalid, "A PIN is 6 to 12 digits. Correct it and send it again; no attempt was counted (SEAL-021).")
+	// ErrUnsignedBoot: the software that was started is not signed by the
+	// release key under the present epoch, or other software ran before.
+	ErrUnsignedBoot = fault.New(fault.Sealed, "The box was started with software that the release key has not signed for it: changed, too old, or not started by Coffer alone. Restart the box; if it stays so, start the other system slot, and treat the box as tampered with if you changed nothing (SEAL-022).")
+	// ErrFirmwareChanged: PCR 7 is not what was sealed to.
+	ErrFirmwareChanged = fault.New(fault.Sealed, "The firmware's Secure Boot state has changed: its keys or lists (db, dbx) are others, or other signed software was started before Coffer. If you updated the firmware or those lists, open the store with the recovery sheet, which seals it anew. If nobody did, treat the box as tampered with (SEAL-023).")
+	// ErrSecureBootOff: PCR 7 says that Secure Boot checks nothing.
+	ErrSecureBootOff = fault.New(fault.Sealed, "Secure Boot is off, or this machine does not measure it. Switch it on in the firmware settings and restart the box, or seal at level bound (SEAL-024).")
+	// ErrPCRChanged: a PCR moved during two unseals.
+	ErrPCRChanged = fault.New(fault.Sealed, "The box's measurements changed while the TPM looked at them, twice. Wait until the machine has finished starting, then start Coffer again (SEAL-025).")
+	// ErrSoftware: a seal without a TPM is asked for, or found.
+	ErrSoftware = fault.New(fault.Sealed, "A seal without a TPM protects nothing, and Coffer neither makes nor opens one. Name a TPM in the configuration; for a trial without one, use the demonstration (SEAL-026).")
+	// ErrUnreadable: the header is there, but the system does not let it be read.
+	ErrUnreadable = fault.New(fault.Sealed, "The seal file is there, but the system does not let Coffer read it. Check that it belongs to Coffer with mode 0600, that its disk is healthy, and that the unit's LimitNOFILE is not used up, then start Coffer again (SEAL-027).")
+	// ErrRelease: the release key or epoch of level measured is not usable.
+	ErrRelease = fault.New(fault.Invalid, "The release key or epoch is not one that this box can check: a key is ECDSA P-256 or RSA of a size that its TPM knows, an epoch 1 to 32 letters, digits, points and hyphens. Correct it, then try again (SEAL-028).")
+	// ErrSetup: a Setup asks for what there is not.
+	ErrSetup = fault.New(fault.Invalid, "The seal level is none of measured, secureboot and bound, or does not go with an announced firmware state. Correct the configuration, then try again (SEAL-029).")
+	// ErrLockoutHeld: somebody else holds the TPM's lockout authorization and
+	// has made guessing a PIN too easy.
+	ErrLockoutHeld = fault.New(fault.Conflict, "Another program holds the TPM's lockout authorization and allows too many guesses for a PIN to protect anything. Clear the TPM in the firmware settings before setting the box up, or use no PIN (SEAL-030).")
+)
+
+// The texts of the errors that are returned with a number.
+const (
+	textPIN     = "The PIN is wrong. Attempts left before the TPM locks itself: %v. Enter it again, or use the recovery sheet if nobody knows it (SEAL-019)."
+	textLockout = "The TPM has locked itself after too many wrong attempts. Leave the box switched on for %v minutes at most: one attempt comes back then. The recovery sheet opens the store without the PIN (SEAL-006)."
 )
 
 var codes = []struct {
@@ -58,6 +91,10 @@ var codes = []struct {
 	{ErrExists, "SEAL-010"}, {ErrNoHeader, "SEAL-011"}, {ErrTPMFull, "SEAL-012"},
 	{ErrHandleTaken, "SEAL-013"}, {ErrLevel, "SEAL-014"}, {ErrMemory, "SEAL-015"},
 	{ErrWrite, "SEAL-016"}, {ErrTPM, "SEAL-017"}, {ErrSoftwareTPM, "SEAL-018"},
+	{ErrPIN, "SEAL-019"}, {ErrPINNeeded, "SEAL-020"}, {ErrPINShape, "SEAL-021"},
+	{ErrUnsignedBoot, "SEAL-022"}, {ErrFirmwareChanged, "SEAL-023"}, {ErrSecureBootOff, "SEAL-024"},
+	{ErrPCRChanged, "SEAL-025"}, {ErrSoftware, "SEAL-026"}, {ErrUnreadable, "SEAL-027"},
+	{ErrRelease, "SEAL-028"}, {ErrSetup, "SEAL-029"}, {ErrLockoutHeld, "SEAL-030"},
 }
 
 // Code returns the stable code of an error of this package, such as

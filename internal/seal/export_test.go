@@ -35,21 +35,25 @@ func NewPage() (b []byte, wipe, free func(), err error) {
 
 // Secret unseals the secret of the header's slot, with or without encryption
 // on the bus.
-func Secret(ctx context.Context, device, path string, plain bool) (secret []byte, err error) {
+func Secret(ctx context.Context, device, path string, p Proof, plain bool) (secret []byte, err error) {
 	h, err := readHeader(path)
 	if err != nil {
 		return nil, err
 	}
 	err = withTPM(ctx, device, func(m *tpm) error {
-		slot, c, v, err := m.choose(h)
+		if err := m.pinned(h.SRKName); err != nil {
+			return err
+		}
+		slot, c, err := m.choose(h.newest())
 		if err != nil {
 			return err
 		}
+		_, auth := m.pinHalves(&slot, p.PIN)
 		if !plain {
-			secret, err = m.unsealSecret(slot.Public, slot.Private, c, v)
+			secret, err = m.unsealSecret(&slot, c, auth, p.Signatures)
 			return err
 		}
-		secret, err = m.unsealPlainly(slot, c, v)
+		secret, err = m.unsealPlainly(&slot, c)
 		return err
 	})
 	return secret, err
@@ -57,7 +61,7 @@ func Secret(ctx context.Context, device, path string, plain bool) (secret []byte
 
 // unsealPlainly is how it must not be done: a session without salt and
 // parameter encryption.
-func (m *tpm) unsealPlainly(slot tpmSlot, c counter, v uint64) ([]byte, error) {
+func (m *tpm) unsealPlainly(slot *tpmSlot, c counter) ([]byte, error) {
 	object, err := m.load(slot.Public, slot.Private)
 	if err != nil {
 		return nil, err
@@ -66,7 +70,7 @@ func (m *tpm) unsealPlainly(slot tpmSlot, c counter, v uint64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := m.satisfy(s, c, v); err != nil {
+	if err := m.satisfy(s, slot, c, nil); err != nil {
 		return nil, err
 	}
 	object.Auth = s
@@ -161,5 +165,5 @@ func (o Owner) SealSomethingElse() error {
 
 // Insist sends one command over c with the patience of every command.
 func Insist(ctx context.Context, c net.Conn, command []byte) ([]byte, error) {
-	return (&insistent{ctx, &socket{c}}).Send(command)
+	return (&insistent{ctx: ctx, w: &socket{c}}).Send(command)
 }

@@ -13,6 +13,9 @@ import (
 // previousSuffix names the header before the present one.
 const previousSuffix = ".prev"
 
+// newInfix stands in the name of a header that is being written.
+const newInfix = ".new-"
+
 // errKind is the journal's word for a header that is a FIFO, a directory or a
 // device.
 var errKind = errors.New("not a regular file")
@@ -24,18 +27,18 @@ func readHeader(path string) (*header, error) {
 		return nil, because(ErrNoHeader, err)
 	}
 	if err != nil {
-		return nil, because(ErrHeader, err)
+		return nil, because(ErrUnreadable, err)
 	}
 	defer f.Close() // nothing was written
 	switch info, err := f.Stat(); {
 	case err != nil:
-		return nil, because(ErrHeader, err)
+		return nil, because(ErrUnreadable, err)
 	case !info.Mode().IsRegular():
 		return nil, because(ErrHeader, errKind)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, headerBytesMax+1))
 	if err != nil {
-		return nil, because(ErrHeader, err)
+		return nil, because(ErrUnreadable, err)
 	}
 	return decodeHeader(b)
 }
@@ -46,7 +49,7 @@ func writeNew(path string, h *header) (fresh string, err error) {
 	if err != nil {
 		return "", err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-") // 0600
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+newInfix) // 0600
 	if err != nil {
 		return "", because(ErrWrite, err)
 	}

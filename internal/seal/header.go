@@ -2,11 +2,8 @@ package seal
 
 import (
 	"bytes"
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"time"
 
@@ -16,6 +13,7 @@ import (
 const (
 	headerVersion  = 1
 	headerBytesMax = 16 << 10
+	slotsMax       = 3 // of one root: the opened one, and a re-seal's two
 	macLabel       = "header mac"
 )
 
@@ -34,7 +32,7 @@ type header struct {
 // rootSlots is one generation of the root key with the ways to open it.
 type rootSlots struct {
 	Gen      uint32
-	TPM      []tpmSlot      // one; two while a re-seal is under way
+	TPM      []tpmSlot      // one; one more while a re-seal is under way, and for an announced firmware state
 	Auths    []byte         // the counters' authorization values, wrapped under this root
 	Recovery []recoverySlot `json:",omitempty"`
 }
@@ -115,12 +113,12 @@ func (h *header) usable() error {
 		return ErrHeader
 	}
 	for _, r := range h.Roots {
-		if r.Gen == 0 || len(r.TPM) < 1 || len(r.TPM) > 2 {
+		if r.Gen == 0 || len(r.TPM) < 1 || len(r.TPM) > slotsMax {
 			return ErrHeader
 		}
 		for _, s := range r.TPM {
-			if s.Level != Bound || s.PIN != nil || len(s.SignedPCRs)+len(s.Literal)+len(s.ReleaseKey) > 0 {
-				return ErrLevel
+			if err := s.usable(); err != nil {
+				return err
 			}
 		}
 	}
@@ -177,46 +175,4 @@ func (h *header) newest() *rootSlots {
 		}
 	}
 	return r
-}
-
-// wrapAAD binds a wrapped root key to its store, generation and kind of slot.
-func wrapAAD(store ident.ID[ident.Store], gen uint32) []byte {
-	b := append([]byte("coffer/1/slot"), store[:]...)
-	b = binary.BigEndian.AppendUint32(b, gen)
-	return append(b, "tpm2"...)
-}
-
-// slotCipher is the AEAD under the key that the sealed secret gives.
-func slotCipher(secret []byte) (cipher.AEAD, error) {
-	key := derive(secret, "slot key")
-	defer clear(key[:])
-	block, err := aes.NewCipher(key[:])
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCMWithRandomNonce(block)
-}
-
-// wrapRoot encrypts the root key for a slot.
-func wrapRoot(secret, root []byte, store ident.ID[ident.Store], gen uint32) ([]byte, error) {
-	aead, err := slotCipher(secret)
-	if err != nil {
-		return nil, because(ErrHeader, err)
-	}
-	return aead.Seal(nil, nil, root, wrapAAD(store, gen)), nil
-}
-
-// unwrapRoot decrypts a slot's root key into dst, which holds 32 bytes.
-func unwrapRoot(dst, secret, wrapped []byte, store ident.ID[ident.Store], gen uint32) error {
-	aead, err := slotCipher(secret)
-	if err != nil {
-		return because(ErrHeader, err)
-	}
-	if len(wrapped) != rootBytes+aead.Overhead() {
-		return ErrHeader
-	}
-	if _, err := aead.Open(dst[:0], nil, wrapped, wrapAAD(store, gen)); err != nil {
-		return because(ErrHeader, err)
-	}
-	return nil
 }

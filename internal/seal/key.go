@@ -20,6 +20,7 @@ type Key struct {
 	storeID    ident.ID[ident.Store]
 	generation uint32
 	status     Status
+	booted     []byte // the software PCR at the unseal; level measured
 }
 
 // Status is what IT may know of the seal.
@@ -67,6 +68,18 @@ func derive(secret []byte, label string) [32]byte {
 	copy(d[:], out)
 	clear(out)
 	return d
+}
+
+// copyRoot copies the root key of generation gen into dst; it reports false
+// when k does not hold it.
+func (k *Key) copyRoot(gen uint32, dst []byte) bool {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	if k.root == nil || k.generation != gen {
+		return false
+	}
+	copy(dst, k.root.b[:rootBytes])
+	return true
 }
 
 // StoreID returns the identifier of the store that the key opens.

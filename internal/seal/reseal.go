@@ -1,20 +1,27 @@
 package seal
 
-import (
-	"context"
-)
+import "context"
 
-// Reseal seals the root key anew for the next value of the generation counter
-// and then moves the counter there: every older copy of the header stops
-// opening. No command calls it yet: it is the protocol of the generation that
-// the header and the counter are made for. The steps are in an order in which a cut after any of them, with or
-// without the TPM losing power too, leaves a header that opens.
+// Reseal seals the root key anew for the next value of the generation counter,
+// as s says (level, PIN, release, announced firmware), and then moves the
+// counter there: every older copy of the header stops opening. p shows what
+// opens the present seal; s.Now is not looked at.
+//
+// The new seal is tried at the present generation before anything is written,
+// so that one that would not open changes nothing. The steps after that are in
+// an order in which a cut after any of them, with or without the TPM losing
+// power too, leaves a header that opens: by the old PIN as long as Reseal has
+// not returned and the counter has not moved, by the new one after that.
 func Reseal(ctx context.Context, device, headerPath string, p Proof, s Setup) error {
 	return reseal(ctx, device, headerPath, p, s, func(string) {})
 }
 
 // reseal is Reseal with a call after each of its steps.
 func reseal(ctx context.Context, device, headerPath string, p Proof, s Setup, after func(step string)) error {
+	s, err := s.checked()
+	if err != nil {
+		return err
+	}
 	h, err := readHeader(headerPath)
 	if err != nil {
 		return err
@@ -25,22 +32,30 @@ func reseal(ctx context.Context, device, headerPath string, p Proof, s Setup, af
 	}
 	defer page.free()
 	return withTPM(ctx, device, func(m *tpm) error {
-		return m.reseal(h, p, page.b[:rootBytes], headerPath, after)
+		return m.reseal(h, p, s, page.b[:rootBytes], headerPath, after)
 	})
 }
 
 // reseal does the TPM's and the file's part.
-func (m *tpm) reseal(h *header, p Proof, root []byte, headerPath string, after func(string)) error {
+func (m *tpm) reseal(h *header, p Proof, s Setup, root []byte, headerPath string, after func(string)) error {
 	was, err := m.open(h, p, root)
 	if err != nil {
 		return err
 	}
 	newest := h.newest()
-	fresh, err := m.newSlot(root, h.StoreID, newest.Gen, was.counter, was.value+1)
+	fresh, err := m.resealed(h, newest, was, s, s.proof(p), root)
 	if err != nil {
 		return err
 	}
-	newest.TPM = []tpmSlot{was.slot, fresh}
+	if s.PIN != "" {
+		if err := m.claimLockout(&was.auths); err != nil {
+			return err
+		}
+		if newest.Auths, err = was.auths.wrap(root, h.StoreID, newest.Gen); err != nil {
+			return err
+		}
+	}
+	newest.TPM = append([]tpmSlot{was.slot}, fresh...)
 	h.sign(root)
 	if err := replace(headerPath, h); err != nil {
 		return err
@@ -50,14 +65,34 @@ func (m *tpm) reseal(h *header, p Proof, root []byte, headerPath string, after f
 		return err
 	}
 	after("incremented")
-	newest.TPM = []tpmSlot{fresh}
+	newest.TPM = fresh
 	h.sign(root)
-	if err := m.prove(h, p, root); err != nil {
+	if err := m.proveSlot(h, newest, fresh[0], s.proof(p), root); err != nil {
 		return err
 	}
 	if err := replace(headerPath, h); err != nil {
 		return err
 	}
 	after("one")
-	return nil
+	if s.PIN == "" {
+		return nil
+	}
+	return m.guardLockout(was.auths)
+}
+
+// resealed returns the slots for the next generation, tried at the present one.
+func (m *tpm) resealed(h *header, r *rootSlots, was opened, s Setup, p Proof, root []byte) ([]tpmSlot, error) {
+	plan, err := m.plan(s)
+	if err != nil {
+		return nil, err
+	}
+	v := was.slot.GenValue
+	trial, err := m.fill(plan[:1], root, h.StoreID, r.Gen, was.counter, v, s.PIN)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.proveSlot(h, r, trial[0], p, root); err != nil {
+		return nil, err
+	}
+	return m.fill(plan, root, h.StoreID, r.Gen, was.counter, v+1, s.PIN)
 }

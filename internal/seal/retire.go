@@ -1,16 +1,145 @@
 package seal
 
-import "context"
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
 
-// Retire takes the store's counters out of the TPM and overwrites and removes
-// the header and its predecessor: nothing but the recovery seed opens the
-// store's backups from then on. Cut at any moment it can be called again.
+	"github.com/google/go-tpm/tpm2"
+)
+
+// retiredSuffix names a header whose counters are gone from the TPM and whose
+// files are being wiped.
+const retiredSuffix = ".retired"
+
+// Retire takes the store's counters out of the TPM, then overwrites and
+// removes the header and its predecessor: nothing but the recovery seed opens
+// the store and its backups from then on. It needs no PIN.
+//
+// It is refused, and nothing is changed, while the TPM at device is not the
+// one that the header is sealed to or the header is not of its generation: a
+// header whose TPM still gives out its secret is not retired. Cut at any
+// moment it is finished by being called again. On flash, overwriting need not
+// reach every copy; that the counters are gone makes what is left useless.
 func Retire(ctx context.Context, device, headerPath string) error {
-	return ErrLevel
+	return retire(ctx, device, headerPath, func(string) {})
 }
 
-// MeasureReady extends PCR 11 by "coffer-ready", so that whatever runs later,
-// until the next start of the machine, cannot unseal at level Measured.
-func MeasureReady(ctx context.Context, device string) error {
-	return ErrLevel
+// retire is Retire with a call after each of its steps.
+func retire(ctx context.Context, device, headerPath string, after func(step string)) error {
+	h, err := readHeader(headerPath)
+	if errors.Is(err, ErrNoHeader) {
+		if _, statErr := os.Lstat(headerPath + retiredSuffix); statErr != nil {
+			return err
+		}
+		return wipeFiles(headerPath, after)
+	}
+	if err != nil {
+		return err
+	}
+	if err := withTPM(ctx, device, func(m *tpm) error { return m.retire(h, after) }); err != nil {
+		return err
+	}
+	if err := syncDir(headerPath, os.Rename(headerPath, headerPath+retiredSuffix)); err != nil {
+		return err
+	}
+	after("renamed")
+	return wipeFiles(headerPath, after)
+}
+
+// retire removes the counters, the generation counter last: its value is what
+// tells the store's own counters from those of a store that came later.
+func (m *tpm) retire(h *header, after func(string)) error {
+	if err := m.pinned(h.SRKName); err != nil {
+		return err
+	}
+	for i := range h.Roots {
+		slot, _, err := m.choose(&h.Roots[i])
+		if errors.Is(err, ErrCounterMissing) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, index := range append(h.otherIndexes(), slot.GenIndex) {
+			if err := m.removeOwn(index); err != nil {
+				return err
+			}
+			after("counter removed")
+		}
+	}
+	return nil
+}
+
+// otherIndexes are the NV indexes of the store beside its generation counter.
+func (h *header) otherIndexes() []uint32 { return nil }
+
+// removeOwn takes an index of the range out of the TPM, if it is there.
+func (m *tpm) removeOwn(index uint32) error {
+	handle := tpm2.TPMHandle(index)
+	if handle < counterHandle || handle >= counterHandle+counterHandles {
+		return ErrHeader
+	}
+	if err := m.removeCounter(handle); !isRC(err, tpm2.TPMRCHandle) {
+		return err
+	}
+	return nil
+}
+
+// wipeFiles overwrites and removes every file of a retired header, the one
+// that says so last.
+func wipeFiles(headerPath string, after func(string)) error {
+	left, err := unfinished(headerPath)
+	if err != nil {
+		return because(ErrWrite, err)
+	}
+	previous := headerPath + previousSuffix
+	for _, name := range append(left, previous+".new", previous, headerPath+retiredSuffix) {
+		if err := wipeFile(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return because(ErrWrite, err)
+		}
+		after("wiped")
+	}
+	return syncDir(headerPath, nil)
+}
+
+// unfinished lists what killed writers of the header left beside it.
+func unfinished(headerPath string) ([]string, error) {
+	dir, base := filepath.Split(headerPath)
+	entries, err := os.ReadDir(filepath.Clean(dir))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), base+newInfix) && e.Type().IsRegular() {
+			names = append(names, filepath.Join(dir, e.Name()))
+		}
+	}
+	return names, nil
+}
+
+// wipeFile overwrites a file with zeros, makes that durable and removes it.
+func wipeFile(name string) error {
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err == nil {
+		_, err = f.Write(make([]byte, min(info.Size(), 2*headerBytesMax)))
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	return os.Remove(name)
 }

@@ -245,14 +245,16 @@ func TestErrorsHaveCodesAndNextSteps(t *testing.T) {
 		seal.ErrNoTPM, seal.ErrOtherTPM, seal.ErrGeneration, seal.ErrHeader, seal.ErrBusTampered,
 		seal.ErrLockout, seal.ErrTPMBusy, seal.ErrCounterMissing, seal.ErrCounterForged, seal.ErrExists,
 		seal.ErrNoHeader, seal.ErrTPMFull, seal.ErrHandleTaken, seal.ErrLevel, seal.ErrMemory,
-		seal.ErrWrite, seal.ErrTPM, seal.ErrSoftwareTPM,
+		seal.ErrWrite, seal.ErrTPM, seal.ErrSoftwareTPM, seal.ErrPIN, seal.ErrPINNeeded, seal.ErrPINShape,
+		seal.ErrUnsignedBoot, seal.ErrFirmwareChanged, seal.ErrSecureBootOff, seal.ErrPCRChanged, seal.ErrSoftware,
+		seal.ErrUnreadable, seal.ErrRelease, seal.ErrSetup, seal.ErrLockoutHeld,
 	} {
 		code := seal.Code(e)
 		if code == "" || seen[code] || !strings.Contains(e.Message(), "("+code+")") {
 			t.Errorf("code %q of %q", code, e.Message())
 		}
 		seen[code] = true
-		sentence := strings.TrimSuffix(e.Message(), " ("+code+").")
+		sentence := strings.ReplaceAll(strings.TrimSuffix(e.Message(), " ("+code+")."), "%v", "N")
 		if !strings.Contains(string(manual), "| "+code+" | "+sentence+". |") {
 			t.Errorf("docs/operating.md lacks %s as it is", code)
 		}

@@ -28,6 +28,8 @@ type tpm struct {
 	t       *insistent
 	srk     tpm2.TPMTPublic
 	srkName tpm2.TPM2BName
+	pins    map[stretched]halves // for the length of the operation
+	booted  []byte               // the software PCR at which a slot of level measured opened
 }
 
 // withTPM opens the TPM at device, runs fn and closes it. Every error of fn
@@ -46,13 +48,17 @@ func withTPM(ctx context.Context, device string, fn func(*tpm) error) (err error
 			err = because(ErrNoTPM, closeErr)
 		}
 	}()
-	m := &tpm{t: &insistent{ctx, w}}
+	m := &tpm{t: &insistent{ctx: ctx, w: w}}
 	if !shared {
 		if err := m.flushAll(); err != nil {
 			return classify(err)
 		}
 	}
-	return classify(fn(m))
+	err = fn(m)
+	if isRC(err, tpm2.TPMRCLockout) {
+		err = m.lockedOut(err)
+	}
+	return classify(err)
 }
 
 // classify turns what go-tpm returns into this package's errors.
@@ -128,18 +134,27 @@ func (m *tpm) handles(first uint32) ([]tpm2.TPMHandle, error) {
 
 // manufacturer returns the TPM vendor's four letters, or fewer.
 func (m *tpm) manufacturer() (string, error) {
-	rsp, err := tpm2.GetCapability{
-		Capability: tpm2.TPMCapTPMProperties, Property: uint32(tpm2.TPMPTManufacturer), PropertyCount: 1,
-	}.Execute(m.t)
+	vendor, err := m.property(tpm2.TPMPTManufacturer)
 	if err != nil {
 		return "", err
 	}
-	list, err := rsp.CapabilityData.Data.TPMProperties()
-	if err != nil || len(list.TPMProperty) == 0 {
-		return "", err
+	return strings.Map(vendorLetter, string(binary.BigEndian.AppendUint32(nil, vendor))), nil
+}
+
+// property reads one of the TPM's fixed or variable properties; 0 where it has
+// none of that name.
+func (m *tpm) property(p tpm2.TPMPT) (uint32, error) {
+	rsp, err := tpm2.GetCapability{
+		Capability: tpm2.TPMCapTPMProperties, Property: uint32(p), PropertyCount: 1,
+	}.Execute(m.t)
+	if err != nil {
+		return 0, err
 	}
-	b := binary.BigEndian.AppendUint32(nil, list.TPMProperty[0].Value)
-	return strings.Map(vendorLetter, string(b)), nil
+	list, err := rsp.CapabilityData.Data.TPMProperties()
+	if err != nil || len(list.TPMProperty) == 0 || list.TPMProperty[0].Property != p {
+		return 0, err
+	}
+	return list.TPMProperty[0].Value, nil
 }
 
 func vendorLetter(r rune) rune {

@@ -1,29 +1,26 @@
 package seal
 
 import (
+	"bytes"
 	"context"
+	"errors"
 )
 
-// Unseal opens the header at headerPath by the TPM at device and returns the
-// store's root key. Its errors are this package's sentinels, all of kind
-// Sealed: the daemon then starts sealed and says so.
+// Unseal opens the header at headerPath by the TPM at device and what p shows,
+// and returns the store's root key. Its errors are this package's sentinels,
+// of kind Sealed (ErrPINShape: Invalid): the daemon then starts sealed and
+// says so. ErrPINNeeded asks for a PIN.
 func Unseal(ctx context.Context, device, headerPath string, p Proof) (*Key, error) {
 	h, err := readHeader(headerPath)
 	if err != nil {
 		return nil, err
 	}
-	k, err := newKey(h, h.newest().Gen, Status{Level: Bound})
+	k, err := newKey(h, h.newest().Gen, Status{})
 	if err != nil {
 		return nil, err
 	}
-	err = withTPM(ctx, device, func(m *tpm) error {
-		o, err := m.open(h, p, k.root.b[:rootBytes])
-		if err != nil {
-			return err
-		}
-		k.status, err = m.status(o.value)
-		return err
-	})
+	p.Key = nil
+	err = withTPM(ctx, device, func(m *tpm) error { return m.unseal(k, h, p) })
 	if err != nil {
 		k.Wipe()
 		return nil, err
@@ -31,9 +28,25 @@ func Unseal(ctx context.Context, device, headerPath string, p Proof) (*Key, erro
 	return k, nil
 }
 
+// unseal does the TPM's part.
+func (m *tpm) unseal(k *Key, h *header, p Proof) error {
+	o, err := m.open(h, p, k.root.b[:rootBytes])
+	if err != nil {
+		return err
+	}
+	if o.slot.PIN != nil {
+		if err := m.guardLockout(o.auths); err != nil {
+			return err
+		}
+	}
+	k.booted = m.booted
+	k.status, err = m.status(h, o.slot)
+	return err
+}
+
 // Inspect asks the TPM what Unseal would meet, without unsealing: that it is
-// the pinned one, that the counter is there, and that some slot is of its
-// generation.
+// the pinned one, that the counter is there, that some slot is of its
+// generation, and that the firmware is in the state that was sealed to.
 func Inspect(ctx context.Context, device, headerPath string) (Status, error) {
 	h, err := readHeader(headerPath)
 	if err != nil {
@@ -41,55 +54,66 @@ func Inspect(ctx context.Context, device, headerPath string) (Status, error) {
 	}
 	var s Status
 	err = withTPM(ctx, device, func(m *tpm) error {
-		_, _, v, err := m.choose(h)
+		if err := m.pinned(h.SRKName); err != nil {
+			return err
+		}
+		slot, _, err := m.choose(h.newest())
 		if err != nil {
 			return err
 		}
-		s, err = m.status(v)
-		return err
+		if s, err = m.status(h, slot); err != nil {
+			return err
+		}
+		return m.checkFirmware(h.newest(), slot.GenValue)
 	})
 	return s, err
 }
 
-// choose finds the slot of the newest root whose generation is the counter's.
-// A slot that cannot be tried does not keep another from being tried.
-func (m *tpm) choose(h *header) (slot tpmSlot, c counter, v uint64, err error) {
-	if err := m.pinned(h.SRKName); err != nil {
-		return tpmSlot{}, counter{}, 0, err
-	}
+// choose finds a slot of a root whose generation is the counter's. A slot that
+// cannot be tried does not keep another from being tried.
+func (m *tpm) choose(r *rootSlots) (tpmSlot, counter, error) {
 	failure := error(ErrGeneration)
-	for _, slot := range h.newest().TPM {
-		c, v, err := m.counterOf(slot)
-		if err == nil && v == slot.GenValue {
-			return slot, c, v, nil
+	for _, slot := range r.TPM {
+		c, err := m.counterOf(slot)
+		if err == nil {
+			return slot, c, nil
 		}
-		if err != nil {
-			failure = err
-		}
+		failure = worse(failure, err)
 	}
-	return tpmSlot{}, counter{}, 0, failure
+	return tpmSlot{}, counter{}, failure
 }
 
-// counterOf finds and reads the counter of a slot.
-func (m *tpm) counterOf(slot tpmSlot) (counter, uint64, error) {
+// worse returns which of two slots' failures to tell: that a slot is of
+// another generation says the least.
+func worse(known, err error) error {
+	if errors.Is(err, ErrGeneration) {
+		return known
+	}
+	return err
+}
+
+// counterOf finds the counter of a slot, and compares its value with the slot's.
+func (m *tpm) counterOf(slot tpmSlot) (counter, error) {
 	c, err := m.findCounter(slot.GenIndex)
 	if err != nil {
-		return counter{}, 0, err
+		return counter{}, err
 	}
 	v, err := m.read(c)
-	return c, v, err
+	if err == nil && v != slot.GenValue {
+		err = ErrGeneration
+	}
+	return c, err
 }
 
 // opened is what opening a root generation found.
 type opened struct {
 	slot    tpmSlot // the slot that opened
-	counter counter // the generation counter
-	value   uint64  // its value
+	counter counter // the generation counter, whose value is the slot's
 	auths   auths
 }
 
 // open unseals the newest root key into root and authenticates the header and
-// then the counter.
+// the counter.
 func (m *tpm) open(h *header, p Proof, root []byte) (opened, error) {
 	o, err := m.openRoot(h, h.newest(), p, root)
 	if err != nil {
@@ -101,34 +125,99 @@ func (m *tpm) open(h *header, p Proof, root []byte) (opened, error) {
 // openRoot unseals the root key of one generation into root, and authenticates
 // the counter. The header is still to be authenticated.
 func (m *tpm) openRoot(h *header, r *rootSlots, p Proof, root []byte) (opened, error) {
-	slot, c, v, err := m.choose(h)
+	if err := m.pinned(h.SRKName); err != nil {
+		return opened{}, err
+	}
+	if p.Key != nil {
+		return m.openHeld(h, r, p.Key, root)
+	}
+	failure := error(ErrGeneration)
+	for _, slot := range r.TPM {
+		o, err := m.openOne(h, r, slot, p, root)
+		if err == nil || final(err) {
+			return o, err
+		}
+		failure = worse(failure, err)
+	}
+	return opened{}, failure
+}
+
+// final reports whether a failure is the TPM's or the person's, so that
+// another slot would fail too, and cost an attempt.
+func final(err error) bool {
+	return errors.Is(err, ErrPIN) || errors.Is(err, ErrPINNeeded) || errors.Is(err, ErrPINShape) ||
+		errors.Is(err, ErrLockout) || errors.Is(err, ErrNoTPM) || errors.Is(err, ErrTPMBusy)
+}
+
+// openOne opens a root by one slot.
+func (m *tpm) openOne(h *header, r *rootSlots, slot tpmSlot, p Proof, root []byte) (opened, error) {
+	c, err := m.counterOf(slot)
 	if err != nil {
 		return opened{}, err
 	}
-	secret, err := m.unsealSecret(slot.Public, slot.Private, c, v)
+	if err := m.openSlot(&slot, c, p, root, wrapAAD(h.StoreID, r.Gen)); err != nil {
+		return opened{}, err
+	}
+	return m.owned(h, r, slot, c, root)
+}
+
+// openHeld takes the root key from k, which is in memory, instead of the TPM.
+func (m *tpm) openHeld(h *header, r *rootSlots, k *Key, root []byte) (opened, error) {
+	slot, c, err := m.choose(r)
 	if err != nil {
 		return opened{}, err
 	}
-	defer clear(secret)
-	if err := unwrapRoot(root, secret, slot.Wrap, h.StoreID, r.Gen); err != nil {
-		return opened{}, err
+	if k.storeID != h.StoreID || !k.copyRoot(r.Gen, root) {
+		return opened{}, ErrHeader
 	}
+	return m.owned(h, r, slot, c, root)
+}
+
+// owned proves that the counter is the store's own, and finishes the opening.
+func (m *tpm) owned(h *header, r *rootSlots, slot tpmSlot, c counter, root []byte) (opened, error) {
 	own, err := unwrapAuths(r.Auths, root, h.StoreID, r.Gen)
 	if err != nil {
 		return opened{}, err
 	}
-	again, err := m.readOwn(c, own.Generation)
+	v, err := m.readOwn(c, own.Generation)
 	if err != nil {
 		return opened{}, err
 	}
-	if again != v {
+	if v != slot.GenValue {
 		return opened{}, ErrGeneration
 	}
-	return opened{slot, c, v, own}, nil
+	return opened{slot, c, own}, nil
+}
+
+// proveSlot opens a root by one slot as Unseal would after a start, and
+// compares the root key. Where the software PCR has moved on since the root
+// key was unsealed (MeasureReady), the TPM refuses what is right too: then the
+// signature of what was started is proven instead.
+func (m *tpm) proveSlot(h *header, r *rootSlots, slot tpmSlot, p Proof, root []byte) error {
+	if slot.Level == Measured && p.Key != nil && p.Key.booted != nil {
+		if same, err := m.atUnseal(p.Key.booted); err != nil || !same {
+			return errors.Join(err, slot.provesBooted(p.Signatures, p.Key.booted))
+		}
+	}
+	page, err := newPage()
+	if err != nil {
+		return err
+	}
+	defer page.free()
+	if _, err := m.openOne(h, r, slot, p, page.b[:rootBytes]); err != nil {
+		return err
+	}
+	if !bytes.Equal(page.b[:rootBytes], root) {
+		return ErrBusTampered
+	}
+	return nil
 }
 
 // status describes the seal.
-func (m *tpm) status(generation uint64) (Status, error) {
+func (m *tpm) status(h *header, slot tpmSlot) (Status, error) {
 	vendor, err := m.manufacturer()
-	return Status{Level: Bound, Manufacturer: vendor, Generation: generation}, err
+	return Status{
+		Level: slot.Level, PIN: slot.PIN != nil, Recovery: len(h.newest().Recovery) > 0,
+		Manufacturer: vendor, Generation: slot.GenValue, Rotating: len(h.Roots) > 1,
+	}, err
 }
