@@ -46,7 +46,7 @@ func TestGuestSells(t *testing.T) {
 	v.picture("approved")
 	v.key("Enter", "Enter", 13, "\r")
 	v.until(`document.activeElement?.matches('[data-row]')`)
-	for who, path := range map[string]string{"books": "/books", "rivera": "/my/day", "box": "/box"} {
+	for who, path := range map[string]string{"books": "/books", "rivera": "/my/day", "box": "/appliance"} {
 		v.do(chromedp.Evaluate[chromedp.Void](`document.querySelector('form[action="/sign-out"]').submit()`))
 		v.until(`location.pathname === '/sign-in' && document.readyState === 'complete'`)
 		v.signIn(who)

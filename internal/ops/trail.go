@@ -23,10 +23,11 @@ type TrailQuery struct {
 
 // Trail is a page of the audit trail, the newest event first.
 type Trail struct {
-	Events []TrailEvent `json:"events"`
-	Next   uint64       `json:"next,omitempty"` // Before of the next page; 0: there is none
-	Size   uint64       `json:"size"`           // events in the whole trail
-	Badge  ChainBadge   `json:"badge"`
+	Client ident.ID[ident.Client] `json:"client,omitzero"` // whose events these are; zero: everybody's
+	Events []TrailEvent           `json:"events"`
+	Next   uint64                 `json:"next,omitempty"` // Before of the next page; 0: there is none
+	Size   uint64                 `json:"size"`           // events in the whole trail
+	Badge  ChainBadge             `json:"badge"`
 }
 
 // TrailEvent is one event.

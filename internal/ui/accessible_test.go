@@ -157,7 +157,7 @@ func TestEveryPageIsAccessible(t *testing.T) {
 	b.until(`location.pathname.startsWith('/books/entries/') && document.readyState === 'complete'`)
 	b.accessible("ledgers-entry")
 	b.fitsPhone("ledgers-entry")
-	scan("boxes", "/box")
+	scan("boxes", "/appliance")
 }
 
 func TestSealedPageIsAccessible(t *testing.T) {
@@ -306,7 +306,7 @@ func TestOpenPaymentsByKeyboard(t *testing.T) {
 
 	c.must(c.sim.Inject(sim.Fault{Kind: sim.PANLeak}))
 	c.signIn("desk").payNatively(c, 1, "card", nil)
-	c.signIn("boxes").until("/box", "is blocked")
+	c.signIn("boxes").until("/appliance", "is blocked")
 	b = c.openTab()
 	b.signIn(c, "boxes")
 	evaluate[any](b, `document.querySelector('#terminals-title').scrollIntoView(); 0`)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"coffer/internal/fault"
 	"coffer/internal/ops"
 	"coffer/web"
 )
@@ -21,6 +22,12 @@ type FirstRunOptions struct {
 	Now    func() time.Time
 	Ops    *ops.Ops
 	Log    *slog.Logger // nil: slog.Default
+}
+
+// setUpView is the first page of a box that is being set up, and its last.
+type setUpView struct {
+	Problem string
+	Done    bool
 }
 
 // firstRun answers for a box that is being set up.
@@ -63,5 +70,63 @@ func (s firstRun) echo() *echo.Echo {
 	e.IPExtractor = echo.ExtractIPDirect()
 	e.HTTPErrorHandler = func(err error, c echo.Context) { s.fail(s.callOf(c), err) }
 	e.GET("/static/:name", func(c echo.Context) error { return s.staticFile(s.callOf(c)) })
+	e.POST("/set-up/sheet", func(c echo.Context) error { return s.sheet(s.callOf(c)) })
+	e.POST("/set-up/type-back", func(c echo.Context) error { return s.typeBack(s.callOf(c)) })
+	e.POST("/set-up/confirm", func(c echo.Context) error { return s.confirm(s.callOf(c)) })
+	e.Any("/*", func(c echo.Context) error { return render(s.callOf(c), setUpPage, http.StatusOK, setUpView{}) })
 	return e
+}
+
+// POST /set-up/sheet makes the first sheet for who knows the set-up code.
+func (s firstRun) sheet(c *call) error {
+	err := error(errTooOften)
+	var made ops.Sheet
+	if s.throttle.allow(c.RealIP(), s.Now()) {
+		made, err = s.Ops.SetUpSheet(c.Request().Context(), origin(c), c.FormValue("code"), ops.Form(c.FormValue("form")))
+	}
+	if err != nil {
+		return s.refuse(c, err)
+	}
+	v, err := s.sheetOf(made, "whoever knew the set-up code")
+	if err != nil {
+		return err
+	}
+	v.Base, v.Code = "/set-up", c.FormValue("code")
+	return render(c, sheetPage, http.StatusOK, v)
+}
+
+// refuse shows the first page again with what was wrong.
+func (s firstRun) refuse(c *call, err error) error {
+	kind := fault.KindOf(err)
+	s.logFailure(c, err, kind, reference())
+	return render(c, setUpPage, kind.HTTPStatus(), setUpView{Problem: fault.Message(err)})
+}
+
+// POST /set-up/type-back
+func (s firstRun) typeBack(c *call) error {
+	v, err := typeBackOf(c, "/set-up")
+	if err != nil {
+		return s.refuse(c, err)
+	}
+	return render(c, typeBackPage, http.StatusOK, v)
+}
+
+// POST /set-up/confirm puts the first sheet in force.
+func (s firstRun) confirm(c *call) error {
+	v, err := typeBackOf(c, "/set-up")
+	if err != nil {
+		return s.refuse(c, err)
+	}
+	err = errTooOften
+	if s.throttle.allow(c.RealIP(), s.Now()) {
+		err = s.Ops.SetUpConfirm(c.Request().Context(), origin(c), v.Code, v.ID, c.Request().PostForm["answer"], c.FormValue("pin"))
+	}
+	if fault.KindOf(err) == fault.Invalid && err != nil {
+		return s.askGroups(c, v, err)
+	}
+	if err != nil {
+		return s.refuse(c, err)
+	}
+	c.Response().Header().Set("Refresh", "4;url=/")
+	return render(c, setUpPage, http.StatusOK, setUpView{Done: true})
 }

@@ -132,21 +132,21 @@ func TestTwoPeopleStateWhatATerminalThatIsGoneCannot(t *testing.T) {
 func TestITPutsATerminalBackToWork(t *testing.T) {
 	c := newClinic(t, sim.Options{})
 	desk, it := c.signIn("desk"), c.signIn("boxes")
-	if a := it.get("/box"); strings.Contains(a.body, "Put back to work") {
+	if a := it.get("/appliance"); strings.Contains(a.body, "Put back to work") {
 		t.Error("a terminal that is not blocked can be put back")
 	}
 	c.must(c.sim.Inject(sim.Fault{Kind: sim.PANLeak}))
 	desk.payNatively(c, 0, "card", nil)
-	page := it.until("/box", "is blocked")
+	page := it.until("/appliance", "is blocked")
 	page.says(t, http.StatusOK, "Front desk terminal is blocked", "The terminal sent data that it must never send", "Inspect it before it works again", "Put back to work")
 	page.namesNobody(t)
 	path := "/terminals/" + c.terminals[0].ID().String() + "/release"
 	form := page.fill(t, path, nil)
 	desk.post(path, url.Values{"csrf": {desk.get("/find").fill(t, "/find", nil).Get("csrf")}}).says(t, http.StatusForbidden, "Your role")
-	if a := it.post(path, form); a.url.Path != "/box" || strings.Contains(a.body, "Put back to work") {
+	if a := it.post(path, form); a.url.Path != "/appliance" || strings.Contains(a.body, "Put back to work") {
 		t.Errorf("putting it back leads to %s:\n%s", a.url, a.body)
 	}
 	it.post("/terminals/17/release", form).says(t, http.StatusNotFound)
-	it.until("/box", ">Ready<") // as soon as it has said what became of the payment
+	it.until("/appliance", ">Ready<") // as soon as it has said what became of the payment
 	desk.until(desk.payNatively(c, 1, "card", nil).url.Path, "Approved")
 }

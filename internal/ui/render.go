@@ -51,33 +51,43 @@ type page[T any] struct {
 
 // The pages and fragments. A test renders each with an empty and a full value.
 var (
-	signInPage   = page[signInView]{"signin.html", "Sign in", "layout"}
-	todayPage    = page[todayView]{"today.html", "Today", "layout"}
-	todayRows    = page[todayView]{"today.html", "Today", "day"}
-	findPage     = page[findView]{"find.html", "Find a client", "layout"}
-	findHits     = page[findView]{"find.html", "Find a client", "hits"}
-	clientPage   = page[clientView]{"client.html", "Client", "layout"}
-	payPage      = page[payView]{"pay.html", "Take a payment", "layout"}
-	payPanel     = page[payView]{"pay.html", "Take a payment", "panel"}
-	progressPage = page[progressView]{"payment.html", "Payment", "layout"}
-	progressPane = page[progressView]{"payment.html", "Payment", "panel"}
-	progressPart = page[progressView]{"payment.html", "Payment", "progress"}
-	openPage     = page[openView]{"open.html", "Open payments", "layout"}
-	statePage    = page[stateView]{"state.html", "An open payment", "layout"}
-	receiptPage  = page[receiptView]{"receipt.html", "Receipt", "layout"}
-	closePage    = page[closeView]{"close.html", "Close and charge", "layout"}
-	myDayPage    = page[myDayView]{"myday.html", "My day", "layout"}
-	myClientPage = page[myClientView]{"myclient.html", "My client", "layout"}
-	trialPage    = page[trialView]{"trial.html", "Trial balance", "layout"}
-	journalPage  = page[journalView]{"journal.html", "Journal", "layout"}
-	accountPage  = page[accountView]{"account.html", "Account", "layout"}
-	entryPage    = page[entryView]{"entry.html", "Entry", "layout"}
-	boxPage      = page[boxView]{"box.html", "The box", "layout"}
-	helpPage     = page[helpView]{"help.html", "Help", "layout"}
-	helpPanel    = page[helpView]{"help.html", "Help", "panel"}
-	problemPage  = page[problemView]{"problem.html", "A problem", "layout"}
-	problemPanel = page[problemView]{"problem.html", "A problem", "panel"}
-	sealedPage   = page[sealedView]{"sealed.html", "The box is sealed", "layout"}
+	signInPage    = page[signInView]{"signin.html", "Sign in", "layout"}
+	todayPage     = page[todayView]{"today.html", "Today", "layout"}
+	todayRows     = page[todayView]{"today.html", "Today", "day"}
+	findPage      = page[findView]{"find.html", "Find a client", "layout"}
+	findHits      = page[findView]{"find.html", "Find a client", "hits"}
+	clientPage    = page[clientView]{"client.html", "Client", "layout"}
+	payPage       = page[payView]{"pay.html", "Take a payment", "layout"}
+	payPanel      = page[payView]{"pay.html", "Take a payment", "panel"}
+	progressPage  = page[progressView]{"payment.html", "Payment", "layout"}
+	progressPane  = page[progressView]{"payment.html", "Payment", "panel"}
+	progressPart  = page[progressView]{"payment.html", "Payment", "progress"}
+	openPage      = page[openView]{"open.html", "Open payments", "layout"}
+	statePage     = page[stateView]{"state.html", "An open payment", "layout"}
+	receiptPage   = page[receiptView]{"receipt.html", "Receipt", "layout"}
+	closePage     = page[closeView]{"close.html", "Close and charge", "layout"}
+	myDayPage     = page[myDayView]{"myday.html", "My day", "layout"}
+	myClientPage  = page[myClientView]{"myclient.html", "My client", "layout"}
+	trialPage     = page[trialView]{"trial.html", "Trial balance", "layout"}
+	journalPage   = page[journalView]{"journal.html", "Journal", "layout"}
+	accountPage   = page[accountView]{"account.html", "Account", "layout"}
+	entryPage     = page[entryView]{"entry.html", "Entry", "layout"}
+	appliancePage = page[applianceView]{"appliance.html", "Appliance", "layout"}
+	backupsPage   = page[backupsView]{"backups.html", "Backups", "layout"}
+	backupsPart   = page[backupsView]{"backups.html", "Backups", "panel"}
+	trailPage     = page[trailView]{"audit.html", "Audit trail", "layout"}
+	eventPage     = page[eventView]{"event.html", "An event", "layout"}
+	exportPage    = page[exportView]{"export.html", "Export the trail", "layout"}
+	shredPage     = page[shredView]{"shred.html", "Erase a client", "layout"}
+	recoveryPage  = page[recoveryView]{"recovery.html", "Recovery sheet", "layout"}
+	sheetPage     = page[sheetView]{"sheet.html", "A new recovery sheet", "layout"}
+	typeBackPage  = page[typeBackView]{"typeback.html", "Type it back", "layout"}
+	setUpPage     = page[setUpView]{"setup.html", "Set up", "layout"}
+	helpPage      = page[helpView]{"help.html", "Help", "layout"}
+	helpPanel     = page[helpView]{"help.html", "Help", "panel"}
+	problemPage   = page[problemView]{"problem.html", "A problem", "layout"}
+	problemPanel  = page[problemView]{"problem.html", "A problem", "panel"}
+	sealedPage    = page[sealedView]{"sealed.html", "The box is sealed", "layout"}
 )
 
 // library holds the parsed templates, one set for each page file.
@@ -87,7 +97,8 @@ type library map[string]*template.Template
 var pageFiles = []string{
 	"signin.html", "today.html", "find.html", "client.html", "pay.html", "payment.html", "open.html", "state.html",
 	"receipt.html", "close.html",
-	"myday.html", "myclient.html", "trial.html", "journal.html", "account.html", "entry.html", "box.html", "help.html",
+	"myday.html", "myclient.html", "trial.html", "journal.html", "account.html", "entry.html", "appliance.html", "help.html",
+	"backups.html", "audit.html", "event.html", "export.html", "shred.html", "recovery.html", "sheet.html", "typeback.html", "setup.html",
 	"problem.html", "sealed.html",
 }
 
@@ -169,7 +180,10 @@ var menu = []struct {
 	{"/books", "Trial balance", access.BooksRead},
 	{"/books/journal", "Journal", access.BooksRead},
 	{"/payments/open", "Open payments", access.PaymentReview},
-	{"/box", "The box", access.BoxStatus},
+	{"/appliance", "Appliance", access.BoxStatus},
+	{"/audit", "Audit trail", access.AuditRead},
+	{"/backups", "Backups", access.BackupRead},
+	{"/recovery", "Recovery sheet", access.RecoveryTest},
 }
 
 // home returns the path of the agent's first page.

@@ -56,7 +56,7 @@ func TestEachRoleCrawlsWhatItIsShown(t *testing.T) {
 		"desk":    {[]string{"/today", "/find", "/help"}, 20},
 		"rivera":  {[]string{"/my/day"}, 5},
 		"ledgers": {[]string{"/books", "/books/journal", "/books/accounts/1060", "/books/accounts/1100?sub=P-000001"}, 20},
-		"boxes":   {[]string{"/box"}, 3},
+		"boxes":   {[]string{"/appliance"}, 3},
 	} {
 		pages := c.signIn(role).crawl()
 		for path, a := range pages {

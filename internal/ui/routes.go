@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"coffer/internal/access"
+	"coffer/internal/ops"
 )
 
 // route is one row of the table: what a browser may ask, the action that its
@@ -38,6 +39,7 @@ var routes = []route{
 	{method: get, path: "/help/keys", handler: (*server).help},
 	{method: get, path: "/session", handler: (*server).sessionLives, background: true},
 	{method: get, path: "/bell", handler: (*server).listen, background: true},
+	{method: get, path: "/witness", action: access.AuditWitness, handler: (*server).witness, background: true},
 	{method: post, path: "/still-here", handler: (*server).stillHere},
 	{method: post, path: "/sign-out", handler: (*server).signOut},
 	{method: post, path: "/lock", handler: (*server).lock},
@@ -76,7 +78,30 @@ var routes = []route{
 	{method: get, path: "/books/accounts/:code", action: access.BooksRead, handler: (*server).account},
 	{method: get, path: "/books/entries/:id", action: access.BooksRead, handler: (*server).entry},
 
-	// IT
-	{method: get, path: "/box", action: access.BoxStatus, handler: (*server).box},
+	// IT, and the owner where it is the clinic's last resort
+	{method: get, path: "/appliance", action: access.BoxStatus, handler: (*server).appliance},
+	{method: get, path: "/backups", action: access.BackupRead, handler: (*server).backups},
+	{method: get, path: "/backups/progress", action: access.BackupRead, handler: (*server).backupsAgain, background: true},
+	{method: post, path: "/backups/now", action: access.BackupWrite, handler: begin(ops.TaskBackup)},
+	{method: post, path: "/backups/verify", action: access.BackupVerify, handler: begin(ops.TaskVerify)},
+	{method: post, path: "/backups/drill", action: access.BackupDrill, handler: begin(ops.TaskDrill)},
 	{method: post, path: "/terminals/:id/release", action: access.TerminalWrite, handler: (*server).release},
+
+	// the recovery sheet
+	{method: get, path: "/recovery", action: access.RecoveryTest, handler: (*server).recovery},
+	{method: post, path: "/recovery/test", action: access.RecoveryTest, handler: (*server).testSheet},
+	{method: post, path: "/recovery/sheet", action: access.RecoveryMake, handler: (*server).newSheet},
+	{method: post, path: "/recovery/type-back", action: access.RecoveryMake, handler: (*server).typeBack},
+	{method: post, path: "/recovery/confirm", action: access.RecoveryMake, handler: (*server).confirmSheet},
+
+	// the privacy officer
+	{method: get, path: "/audit", action: access.AuditRead, handler: (*server).trail},
+	{method: get, path: "/audit/events/:number", action: access.AuditRead, handler: (*server).event},
+	{method: post, path: "/audit/checkpoint", action: access.AuditCheckpoint, handler: (*server).signTrail},
+	{method: get, path: "/audit/export", action: access.AuditExport, handler: (*server).exportForm},
+	{method: post, path: "/audit/export", action: access.AuditExport, handler: (*server).prepareExport},
+	{method: post, path: "/audit/exports/:id", action: access.AuditExport, handler: (*server).fetchExport},
+	{method: get, path: "/audit/shred", action: access.ClientShred, handler: (*server).shredForm},
+	{method: post, path: "/audit/shred", action: access.ClientShred, handler: (*server).shredAsk},
+	{method: post, path: "/audit/shred/confirm", action: access.ClientShred, handler: (*server).shredConfirm},
 }

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"strconv"
 	"time"
 
 	"coffer/internal/civil"
@@ -115,3 +116,45 @@ func (s *server) moment(at time.Time) string {
 
 // date returns the clinic's date.
 func (s *server) date() civil.Date { return civil.Of(s.Now().In(s.Zone)) }
+
+// group writes a number with its thousands apart: "12,345".
+func group(n uint64) string {
+	text := strconv.FormatUint(n, 10)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// size writes a number of bytes: "512 B", "3.4 MB", decimal as disks are sold.
+func size(bytes int64) string {
+	units, n := []string{"kB", "MB", "GB", "TB"}, bytes
+	if n < 1000 {
+		return strconv.FormatInt(n, 10) + " B"
+	}
+	unit, tenths := "", n*10
+	for _, unit = range units {
+		if tenths /= 1000; tenths < 10_000 {
+			break
+		}
+	}
+	return strconv.FormatInt(tenths/10, 10) + "." + strconv.FormatInt(tenths%10, 10) + " " + unit
+}
+
+// ago writes how long ago an instant was: "never", "4 minutes ago".
+func (s *server) ago(at time.Time) string {
+	if at.IsZero() {
+		return "never"
+	}
+	for _, step := range []struct {
+		unit time.Duration
+		word string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
+		if n := int64(s.Now().Sub(at) / step.unit); n == 1 {
+			return "1 " + step.word + " ago"
+		} else if n > 1 {
+			return strconv.FormatInt(n, 10) + " " + step.word + "s ago"
+		}
+	}
+	return "just now"
+}

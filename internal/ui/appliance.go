@@ -1,19 +1,20 @@
 package ui
 
 import (
-	"cmp"
 	"net/http"
-	"slices"
+	"strconv"
+	"strings"
 
 	"coffer/internal/ident"
 	"coffer/internal/ops"
 	"coffer/internal/till"
 )
 
-// boxView is the page of the box, for IT.
-type boxView struct {
+// applianceView is the page of the box, for IT.
+type applianceView struct {
 	Overall   pill
-	Checks    []checkRow
+	Wanting   []checkRow // what somebody must look at, the worst first
+	Fine      []checkRow
 	Terminals []terminalRow
 	Locked    []terminalRow // those that IT must look at
 	Facts     []fact
@@ -37,22 +38,26 @@ var verdictPills = map[ops.Verdict]pill{
 	ops.OK: {"Fine", "good"}, ops.Warn: {"Look at it", "warm"}, ops.Fail: {"Failed", "bad"},
 }
 
-// GET /box
-func (s *server) box(c *call) error {
+// GET /appliance
+func (s *server) appliance(c *call) error {
 	ctx := c.Request().Context()
 	terminals, err := s.Till.Terminals(ctx, c.agent)
 	if err != nil {
 		return err
 	}
-	diagnosis, err := s.Ops.Doctor(ctx, c.agent)
+	a, err := s.Ops.Appliance(ctx, c.agent)
 	if err != nil {
 		return err
 	}
-	status, err := s.Ops.Status(ctx, c.agent)
-	if err != nil {
-		return err
+	v := applianceView{Overall: verdictPills[a.Verdict], Facts: s.applianceFacts(a.Status)}
+	for _, line := range a.Lines {
+		row := checkRow{Name: title(line.Name), State: verdictPills[line.Verdict], Value: line.Value, Next: line.Next}
+		if line.Verdict == ops.OK {
+			v.Fine = append(v.Fine, row)
+		} else {
+			v.Wanting = append(v.Wanting, row)
+		}
 	}
-	v := boxView{Overall: verdictPills[diagnosis.Verdict], Checks: checkRows(diagnosis.Lines), Facts: s.boxFacts(status)}
 	for _, t := range terminals {
 		row := terminalRow{
 			ID: t.ID.String(), Name: t.Name, State: terminalPill(t), Model: t.Model, Serial: t.Serial, Words: t.Words, Next: t.Next,
@@ -63,7 +68,16 @@ func (s *server) box(c *call) error {
 		}
 		v.Terminals = append(v.Terminals, row)
 	}
-	return render(c, boxPage, http.StatusOK, v)
+	return render(c, appliancePage, http.StatusOK, v)
+}
+
+// title writes the name of a check as a heading: "Store check".
+func title(name string) string {
+	words := strings.ReplaceAll(name, "-", " ")
+	if words == "" {
+		return ""
+	}
+	return strings.ToUpper(words[:1]) + words[1:]
 }
 
 // POST /terminals/:id/release puts a locked terminal back to work.
@@ -75,35 +89,34 @@ func (s *server) release(c *call) error {
 	if err := s.Till.ReleaseTerminal(c.Request().Context(), c.agent, id); err != nil {
 		return err
 	}
-	return c.Redirect(http.StatusSeeOther, "/box")
+	return c.Redirect(http.StatusSeeOther, "/appliance")
 }
 
-// boxFacts are the numbers of the box that need no judgement.
-func (s *server) boxFacts(status ops.Status) []fact {
+// applianceFacts are the numbers of the box that need no judgement.
+func (s *server) applianceFacts(status ops.Status) []fact {
 	facts := []fact{
 		{Name: "Version", Value: status.Version},
 		{Name: "State", Value: string(status.State)},
 		{Name: "Running since", Value: s.moment(status.Started)},
 	}
+	add := func(name, value string) { facts = append(facts, fact{Name: name, Value: value}) }
 	if status.Demo {
-		facts = append(facts, fact{Name: "Kind", Value: "a sample clinic"})
+		add("Kind", "a sample clinic")
+	}
+	if seal := status.Seal; seal != nil {
+		add("Seal", string(seal.Level))
+		add("Key generation", strconv.FormatUint(uint64(seal.Generation), 10))
+	}
+	if store := status.Store; store != nil {
+		add("Store", store.ID.String())
+		add("Commits", group(store.Sequence))
+		add("Records", group(store.Records))
+		add("Events of the audit trail", group(store.Events))
+		add("Store file", size(store.FileBytes))
+		add("Free on its disk", size(store.FreeBytes))
 	}
 	return facts
 }
-
-// checkRows puts what needs somebody first.
-func checkRows(lines []ops.Line) []checkRow {
-	sorted := slices.Clone(lines)
-	slices.SortStableFunc(sorted, func(a, b ops.Line) int { return cmp.Compare(urgency[b.Verdict], urgency[a.Verdict]) })
-	var rows []checkRow
-	for _, line := range sorted {
-		rows = append(rows, checkRow{Name: line.Name, State: verdictPills[line.Verdict], Value: line.Value, Next: line.Next})
-	}
-	return rows
-}
-
-// urgency orders verdicts: the greater, the sooner somebody must look.
-var urgency = map[ops.Verdict]int{ops.OK: 0, ops.Warn: 1, ops.Fail: 2}
 
 func terminalPill(t till.TerminalStatus) pill {
 	switch {

@@ -1,0 +1,40 @@
+package ui
+
+import (
+	"net/http"
+	"strconv"
+
+	"coffer/internal/fault"
+)
+
+// witnessed is what a browser gets that witnesses the audit trail: the newest
+// checkpoint, and the proof that it begins with the one that the browser kept
+// (app.js). All of it may be known to anybody.
+type witnessed struct {
+	Origin string   `json:"origin"`
+	Size   uint64   `json:"size"`
+	Root   string   `json:"root"` // base64
+	Note   string   `json:"note"` // signed
+	Proof  []string `json:"proof"`
+}
+
+// GET /witness?size=N answers a browser that keeps the checkpoint of N events.
+func (s *server) witness(c *call) error {
+	ctx := c.Request().Context()
+	latest, err := s.Ops.LatestCheckpoint(ctx, c.agent)
+	if fault.KindOf(err) == fault.NotFound && err != nil {
+		return c.NoContent(http.StatusNoContent) // nothing was signed yet
+	}
+	if err != nil {
+		return err
+	}
+	w := witnessed{Origin: latest.Origin, Size: latest.Size, Root: latest.Root, Note: latest.Note, Proof: []string{}}
+	if kept, err := strconv.ParseUint(c.QueryParam("size"), 10, 53); err == nil && kept > 0 && kept < latest.Size {
+		proof, err := s.Ops.Consistency(ctx, c.agent, kept, latest.Size)
+		if err != nil {
+			return err
+		}
+		w.Proof = proof.Proof
+	}
+	return c.JSON(http.StatusOK, w)
+}
