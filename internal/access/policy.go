@@ -51,6 +51,7 @@ const (
 	AuthorityWrite     Action = "authority.write"
 	StoreVerify        Action = "store.verify"
 	StoreOpen          Action = "store.open"
+	StoreClock         Action = "store.clock"
 	SealRead           Action = "seal.read"
 	SealWrite          Action = "seal.write"
 	RecoveryMake       Action = "recovery.make"

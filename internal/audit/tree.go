@@ -2,6 +2,7 @@ package audit
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"iter"
 	"math/bits"
 
@@ -10,6 +11,9 @@ import (
 
 // Hash is a hash of the tree.
 type Hash [sha256.Size]byte
+
+// SafeString returns the hash in hex.
+func (h Hash) SafeString() string { return hex.EncodeToString(h[:]) }
 
 // LeafHash returns the hash of a leaf (RFC 6962 section 2.1).
 func LeafHash(leaf []byte) Hash {
@@ -72,6 +76,26 @@ func (t *Tree) grow(leaf Hash) {
 	}
 	t.hashes = append(t.hashes[:keep], leaf)
 	t.size++
+}
+
+// TreeOf returns the tree over perfect subtrees of 2^level leaves.
+func TreeOf(level int, subtrees []Hash) Tree {
+	var t Tree
+	for _, h := range subtrees {
+		t.grow(h)
+	}
+	t.size <<= level // the hashes are those of the larger tree
+	return t
+}
+
+// RootOf returns the root over the hashes: of leaves, or of perfect subtrees
+// of the same height.
+func RootOf(hashes []Hash) Hash {
+	var t Tree
+	for _, h := range hashes {
+		t.grow(h)
+	}
+	return t.Root()
 }
 
 // Root returns the hash of the whole tree; that of the empty tree is the hash

@@ -43,8 +43,8 @@ const (
 	metaID    uint16 = 0x0001
 	keyringID uint16 = 0x0002
 	auditID   uint16 = 0x00A0
-	cacheID   uint16 = 0x00A1 // reserved: inner hashes of the audit tree
-	headsID   uint16 = 0x00A2 // reserved: signed checkpoints of the audit tree
+	cacheID   uint16 = 0x00A1 // tiles: leaf hashes of the audit tree, a cache
+	headsID   uint16 = 0x00A2 // signed checkpoints of the audit tree
 )
 
 // The buckets of the record floor and above. An ID is never used again for

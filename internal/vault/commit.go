@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"time"
 
+	"coffer/internal/access"
 	"coffer/internal/audit"
 	"coffer/internal/fault"
 )
@@ -142,13 +145,22 @@ func (b *batch) apply(writes []write) error {
 	return nil
 }
 
-// event appends the call's event to the audit trail.
+// event appends the call's event to the audit trail, and before it that of a
+// step of the clock.
 func (v *Vault) event(b *batch, c *call, outcome audit.Outcome) error {
-	details := append([]audit.Detail{{Key: "purpose", Value: string(c.request.Purpose)}}, c.details...)
-	details = append(details, c.tx.details...)
-	if c.err != nil {
-		details = append(details, audit.Detail{Key: "fault", Value: fault.KindOf(c.err).String()})
+	if err := v.noteStep(b); err != nil {
+		return err
 	}
+	details := append(slices.Clone(c.details), c.tx.facts()...)
+	if c.err != nil {
+		details = append(details, audit.Detail{Key: factFault, Value: fault.KindOf(c.err).String()})
+	}
+	return v.append(b, c.request, outcome, c.tx.now, details)
+}
+
+// append appends an event to the trail.
+func (v *Vault) append(b *batch, r access.Request, outcome audit.Outcome, now time.Time, details []audit.Detail) error {
+	details = append([]audit.Detail{{Key: factPurpose, Value: string(r.Purpose)}, {Key: factRole, Value: rolesOf(r.Agent)}}, details...)
 	var salt [32]byte
 	rand.Read(salt[:])
 	opening := audit.NewOpening(salt, details...)
@@ -156,17 +168,25 @@ func (v *Vault) event(b *batch, c *call, outcome audit.Outcome) error {
 	if err != nil {
 		return err
 	}
-	e := eventOf(c.request, outcome)
-	e.Seq, e.Time, e.Boot, e.Commit = b.state.tree.Size(), c.tx.now, v.boot, opening.Commit()
+	e := eventOf(r, outcome)
+	e.Seq, e.Time, e.Boot, e.Commit = b.state.tree.Size(), now, v.boot, opening.Commit()
 	leaf := e.AppendLeaf(nil)
-	r := record{key: e.Seq, seq: b.state.seq, shared: leaf, private: private}
-	value, err := sealRecord(auditBucket, v.auditKey, v.openingKey, r)
+	value, err := sealRecord(auditBucket, v.auditKey, v.openingKey, record{key: e.Seq, seq: b.state.seq, shared: leaf, private: private})
 	if err != nil {
 		return err
 	}
-	b.state.tree = b.state.tree.Append(audit.LeafHash(leaf))
+	hash := audit.LeafHash(leaf)
+	b.state.tree = b.state.tree.Append(hash)
 	b.state.lastWall = max(b.state.lastWall, e.Time.UnixMicro())
-	return b.apply([]write{{place{auditID, e.Seq}, value}})
+	writes := []write{{place{auditID, e.Seq}, value}}
+	if t := b.state.trail.add(hash, e, details); t != nil {
+		n := e.Seq / tileLeaves
+		if value, err = sealRecord(tilesBucket, v.auditKey, v.openingKey, t.record(n, b.state.seq)); err != nil {
+			return err
+		}
+		writes = append(writes, write{place{cacheID, n}, value})
+	}
+	return b.apply(writes)
 }
 
 // finishBatch commits and answers every call.

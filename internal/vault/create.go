@@ -64,7 +64,7 @@ func writeEmpty(path string, o Options) error {
 	for _, k := range []struct {
 		use   keyUse
 		owner uint16
-	}{{useSet, 0}, {useBucket, auditID}, {useOpening, auditID}} {
+	}{{useSet, 0}, {useBucket, auditID}, {useOpening, auditID}, {useSign, auditID}} {
 		key := newDataKey(s.nextKey, k.use, bucketOwner(k.owner))
 		s.keys.Set(key.id, key)
 		s.nextKey++

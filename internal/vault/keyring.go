@@ -18,6 +18,7 @@ const (
 	useClient                    // the private parts of one client (inner layer)
 	useOpening                   // the private parts of audit events (inner layer)
 	useSet                       // the set hash; opens nothing
+	useSign                      // seed of the Ed25519 key that signs checkpoints of the trail; opens nothing
 )
 
 // dataKey is one key of the keyring.
@@ -55,12 +56,15 @@ func (k *dataKey) aead() cipher.AEAD {
 
 // opens reports whether the key is that of the bucket's outer layer.
 func (k *dataKey) opens(bucket uint16) bool {
+	if bucket == cacheID || bucket == headsID { // parts of the trail, under its key
+		bucket = auditID
+	}
 	return k.use == useBucket && k.owner == bucketOwner(bucket)
 }
 
 // opensPrivate reports whether the key may be that of an inner layer there.
 func (k *dataKey) opensPrivate(bucket uint16) bool {
-	if bucket == auditID {
+	if bucket == auditID || bucket == cacheID {
 		return k.use == useOpening
 	}
 	return k.use == useClient

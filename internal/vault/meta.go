@@ -33,6 +33,7 @@ type metaForm struct {
 	Keys      uint64                `cbor:"11,keyasint"`           // entries of the keyring
 	Lost      uint64                `cbor:"12,keyasint,omitempty"` // a commit that was confirmed and is not in the store; 0: none is known
 	LostWall  int64                 `cbor:"13,keyasint,omitempty"` // its wall clock
+	Heads     uint64                `cbor:"20,keyasint,omitempty"` // checkpoints of the trail
 }
 
 // metaBucket is what the meta record says of one bucket.
@@ -48,7 +49,7 @@ func metaOf(s *state, id ident.ID[ident.Store]) metaForm {
 	m := metaForm{
 		Version: FormatVersion, StoreID: id, Seq: s.seq, Anchor: s.anchor, Set: s.set,
 		AuditSize: s.tree.Size(), AuditTree: s.tree.Hashes(), NextKey: s.nextKey, LastWall: s.lastWall,
-		Keys: uint64(s.keys.Len()), Lost: s.lost, LostWall: s.lostWall,
+		Keys: uint64(s.keys.Len()), Lost: s.lost, LostWall: s.lostWall, Heads: s.trail.heads,
 		Buckets: make([]metaBucket, 0, len(s.slots)),
 	}
 	for _, b := range s.slots {

@@ -90,7 +90,8 @@ func lockDir(dir string) (*os.File, error) {
 }
 
 func openLocked(ctx context.Context, agent access.Agent, o Options, lock *os.File) (*Vault, error) {
-	v := &Vault{options: o, lock: lock, queue: newQueue(), ended: make(chan struct{}), boot: newBoot()}
+	v := &Vault{options: o, lock: lock, queue: newQueue(), ended: make(chan struct{}), boot: newBoot(), agent: agent, clockSync: clockSync()}
+	v.begin()
 	v.keys = deriveKeys(o)
 	if err := v.load(); err != nil {
 		return nil, cmp.Or(err, v.closeFiles())
@@ -99,6 +100,7 @@ func openLocked(ctx context.Context, agent access.Agent, o Options, lock *os.Fil
 	if err := v.announce(ctx, agent); err != nil {
 		return nil, cmp.Or(err, v.Close())
 	}
+	v.startKeeper()
 	return v, nil
 }
 
@@ -147,8 +149,14 @@ func (v *Vault) load() error {
 		return err
 	}
 	v.compareLast(named)
+	if err := v.openBolt(h.newest.txid); err != nil {
+		return err
+	}
+	if err := v.mendTrail(s); err != nil {
+		return err
+	}
 	v.published.Store(&published{durable: s.state})
-	return v.openBolt(h.newest.txid)
+	return nil
 }
 
 // boltOptions are the settings of the store file.
@@ -187,7 +195,7 @@ func (v *Vault) openBolt(txid uint64) error {
 // announce records the opening, with what was found.
 func (v *Vault) announce(ctx context.Context, agent access.Agent) error {
 	outcome := audit.OK
-	details := []audit.Detail{{Key: "sequence", Value: fault.Int(v.state.seq).SafeString()}}
+	details := []audit.Detail{{Key: "sequence", Value: fault.Int(v.state.seq).SafeString()}, {Key: factSync, Value: v.clockSync}}
 	if v.torn {
 		outcome = audit.Torn
 		v.options.Log.LogAttrs(ctx, slog.LevelWarn, "a head page of the store was damaged",

@@ -122,7 +122,7 @@ func (v *Vault) View(ctx context.Context, r access.Request, fn func(*Tx) error) 
 	if tx == nil {
 		return err
 	}
-	c.details = tx.details
+	c.details = tx.facts()
 	c.outcome = viewOutcome(err)
 	if err != nil {
 		c.details = append(c.details, audit.Detail{Key: "fault", Value: fault.KindOf(err).String()})

@@ -19,6 +19,7 @@ type scanned struct {
 	auditKey   *dataKey
 	openingKey *dataKey
 	pages      uint64
+	stale      bool // the tiles of the audit tree are to be made again
 }
 
 // scan reads and verifies the store file at one commit and builds the state
@@ -40,7 +41,7 @@ func scan(f io.ReaderAt, h headPage, keys *rootKeys, tables []AnyTable, expected
 	if err := s.finish(); err != nil {
 		return nil, err
 	}
-	return &scanned{s.state, s.setKey, s.auditKey, s.openingKey, pages}, nil
+	return &scanned{s.state, s.setKey, s.auditKey, s.openingKey, pages, s.trail.stale}, nil
 }
 
 // readThrough reads the file once in order, so that the walk, which reads in
@@ -67,9 +68,9 @@ type scanner struct {
 	openingKey *dataKey
 	current    *bucketState // bucket being read
 	entries    [][]indexEntry
-	events     uint64
+	signKey    *dataKey
 	expected   *state // nil when the file is being opened
-	trail      audit.Verifier
+	trail      trailScan
 }
 
 // addTables makes a slot for each table.
@@ -115,6 +116,10 @@ func (s *scanner) take(bucket uint16, key uint64, value []byte) error {
 		return damage("keyring", 0, "a key of the store itself is missing")
 	case bucket == auditID:
 		return s.takeEvent(key, value)
+	case bucket == cacheID:
+		return s.takeTile(key, value)
+	case bucket == headsID:
+		return s.takeHead(key, value)
 	}
 	return s.takeRecord(bucket, key, value)
 }
@@ -162,32 +167,10 @@ func (s *scanner) takeKey(key uint64, value []byte) error {
 		s.setKey, s.hasher = k, newSetHasher(k.raw)
 	case k.use == useOpening:
 		s.openingKey = k
+	case k.use == useSign:
+		s.signKey, s.state.trail.signID = k, k.id
 	case k.opens(auditID):
 		s.auditKey = k
-	}
-	return nil
-}
-
-// takeEvent only counts when the file is being opened: to recompute the
-// audit tree would make each start slower from year to year. Check does it.
-func (s *scanner) takeEvent(key uint64, value []byte) error {
-	if key != s.events {
-		return damage("audit", s.events, "an event is missing")
-	}
-	s.events++
-	if s.expected == nil {
-		return nil
-	}
-	r, err := openRecord(auditBucket, s.key, key, value)
-	if err != nil {
-		return located(err, auditBucket, key)
-	}
-	e := audit.Record{Leaf: r.shared}
-	if err := e.Opening.UnmarshalBinary(r.private); err != nil {
-		return damage("audit", key, "the private part of an event is damaged")
-	}
-	if p := s.trail.Add(e); p != nil {
-		return damage("audit", p.Position, "an event is not what was written ("+p.What+")")
 	}
 	return nil
 }
@@ -274,8 +257,9 @@ func (s *scanner) finish() error {
 		return damage("meta", 0, "this is another store")
 	case uint64(s.state.keys.Len()) != s.meta.Keys:
 		return damage("keyring", s.meta.Keys, "a key is missing")
-	case s.events != s.meta.AuditSize:
-		return damage("audit", s.events, "events are missing at the end")
+	}
+	if err := s.finishTrail(); err != nil {
+		return err
 	}
 	if err := s.missing(); err != nil {
 		return err
@@ -287,12 +271,6 @@ func (s *scanner) finish() error {
 	}
 	if s.set != s.meta.Set {
 		return damage("set", s.meta.Seq, "records are missing, added, or older than the last that were written")
-	}
-	if s.expected == nil {
-		return nil
-	}
-	if p := s.trail.End(s.state.tree); p != nil {
-		return damage("audit", p.Position, "the events don't add up to the head of the trail ("+p.What+")")
 	}
 	return nil
 }

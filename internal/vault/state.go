@@ -2,6 +2,7 @@ package vault
 
 import (
 	"cmp"
+	"time"
 
 	"github.com/tidwall/btree"
 
@@ -87,6 +88,8 @@ type state struct {
 	anchor   uint64
 	set      setSum
 	tree     audit.Tree
+	trail    trailState
+	offset   time.Duration // of the wall clock against the elapsed time, as last recorded
 	nextKey  uint32
 	lastWall int64  // latest wall clock of any commit, microseconds since 1970
 	lost     uint64 // a commit that was confirmed and is not in the store, 0 if none is known

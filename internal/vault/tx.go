@@ -20,6 +20,7 @@ type Tx struct {
 	state   *state
 	pages   *pages // the bbolt transaction that state belongs to
 	details []audit.Detail
+	seen    seen
 	done    bool
 
 	// Of a transaction that may write:
@@ -115,7 +116,9 @@ func (tx *Tx) load(b *bucketState, key uint64) (record, error) {
 	if err != nil {
 		return record{}, err
 	}
-	return openRecord(b.bucket, tx.key, key, value)
+	r, err := openRecord(b.bucket, tx.key, key, value)
+	tx.seen.client(r.client)
+	return r, err
 }
 
 // value returns the stored value of a record, which is the one that was
@@ -156,6 +159,7 @@ func (tx *Tx) key(id uint32) *dataKey {
 // put seals the record and stages it in place of any under its key.
 func (tx *Tx) put(b *bucketState, r record) error {
 	r.seq = tx.state.seq
+	tx.seen.client(r.client)
 	outer := tx.bucketKey(b)
 	var inner *dataKey
 	if !r.client.IsZero() {
@@ -165,10 +169,11 @@ func (tx *Tx) put(b *bucketState, r record) error {
 	if err != nil {
 		return err
 	}
-	if _, ok := b.tags.Get(r.key); ok {
+	if before, ok := b.tags.Get(r.key); ok {
 		if err := tx.leave(b, r.key); err != nil {
 			return err
 		}
+		tx.seen.edit(b.bucket.ID, r.key, before, value)
 	}
 	tx.state.set = tx.state.set.add(tx.staged.hasher.term(b.bucket.ID, r.key, value))
 	b.tags.Set(r.key, tagPrefix(value))
@@ -178,9 +183,11 @@ func (tx *Tx) put(b *bucketState, r record) error {
 
 // drop stages the removal of a record.
 func (tx *Tx) drop(b *bucketState, key uint64) error {
+	before, _ := b.tags.Get(key) // one that is not there is refused by leave
 	if err := tx.leave(b, key); err != nil {
 		return err
 	}
+	tx.seen.edit(b.bucket.ID, key, before, nil)
 	b.tags.Delete(key)
 	tx.staged.drop(b.bucket.ID, key)
 	return nil

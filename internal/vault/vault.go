@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -74,6 +75,14 @@ type Vault struct {
 	torn    bool   // a head page was damaged when the store was opened
 	witness Witness
 
+	agent      access.Agent  // who opened it; the vault's own work is done in that name
+	began      moment        // when it was opened
+	clockSync  string        // the kernel's word on the clock at that time
+	signing    sync.Mutex    // of checkpoints, so that they are stored in order
+	stopKeeper chan struct{} // closed: the keeper ends
+	endOnce    sync.Once
+	kept       chan struct{} // closed by the keeper's end
+
 	keys       *rootKeys
 	auditKey   *dataKey
 	openingKey *dataKey
@@ -123,9 +132,10 @@ func (v *Vault) stopped() error {
 	return nil
 }
 
-// Close ends the store: requests that were taken are finished, later ones
+// Close signs the trail, then ends the store: requests that were taken are finished, later ones
 // refused, keys overwritten. Closing twice is allowed.
 func (v *Vault) Close() error {
+	v.endKeeper()
 	if !v.queue.close() {
 		<-v.ended
 		return nil
