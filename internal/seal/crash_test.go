@@ -38,6 +38,12 @@ func child(act string, args []string) {
 	switch act {
 	case "provision":
 		_, err = seal.ProvisionSteps(ctx, args[1], args[2], seal.Setup{Now: now}, die)
+	case "provision-pin":
+		_, err = seal.ProvisionSteps(ctx, args[1], args[2], seal.Setup{Now: now, PIN: pin}, die)
+	case "reseal-pin": // from no PIN to the first, or from the first to the second
+		err = seal.ResealSteps(ctx, args[1], args[2], seal.Proof{PIN: os.Getenv("FROM")}, seal.Setup{Level: seal.Level(os.Getenv("LEVEL")), PIN: os.Getenv("TO")}, die)
+	case "retire":
+		err = seal.RetireSteps(ctx, args[1], args[2], die)
 	case "reseal":
 		err = seal.ResealSteps(ctx, args[1], args[2], seal.Proof{}, seal.Setup{}, die)
 	case "swtpm":

@@ -2,6 +2,7 @@ package seal
 
 import (
 	"context"
+	"encoding/binary"
 	"net"
 	"time"
 
@@ -19,6 +20,11 @@ func ProvisionSteps(ctx context.Context, device, path string, s Setup, after fun
 // ResealSteps is Reseal with a call after each step.
 func ResealSteps(ctx context.Context, device, path string, p Proof, s Setup, after func(string)) error {
 	return reseal(ctx, device, path, p, s, after)
+}
+
+// RetireSteps is Retire with a call after each step.
+func RetireSteps(ctx context.Context, device, path string, after func(string)) error {
+	return retire(ctx, device, path, after)
 }
 
 // Root returns the root key's bytes in its page.
@@ -166,4 +172,114 @@ func (o Owner) SealSomethingElse() error {
 // Insist sends one command over c with the patience of every command.
 func Insist(ctx context.Context, c net.Conn, command []byte) ([]byte, error) {
 	return (&insistent{ctx: ctx, w: &socket{c}}).Send(command)
+}
+
+// Extend extends a PCR of the TPM at device, as software that starts does.
+func Extend(ctx context.Context, device string, pcr uint, event string) error {
+	return withTPM(ctx, device, func(m *tpm) error { return m.extend(pcr, event) })
+}
+
+// PCR reads a PCR of the TPM at device.
+func PCR(ctx context.Context, device string, pcr uint) (value []byte, err error) {
+	err = withTPM(ctx, device, func(m *tpm) error {
+		value, err = m.readPCR(pcr)
+		return err
+	})
+	return value, err
+}
+
+// Lockout reads the TPM's defence against guessing.
+func Lockout(ctx context.Context, device string) (held bool, failed, triesMax, forgottenS uint32, err error) {
+	err = withTPM(ctx, device, func(m *tpm) error {
+		s, err := m.lockout()
+		held, failed, triesMax, forgottenS = s.held, s.failed, s.triesMax, s.forgottenS
+		return err
+	})
+	return held, failed, triesMax, forgottenS, err
+}
+
+// Pins keeps stretched PINs from one operation to the next, for tests that
+// would else wait for each.
+type Pins struct{ known map[stretched]halves }
+
+// UnsealWith is Unseal with PINs that were stretched before.
+func UnsealWith(ctx context.Context, device, path string, p Proof, pins *Pins) (*Key, error) {
+	h, err := readHeader(path)
+	if err != nil {
+		return nil, err
+	}
+	k, err := newKey(h, h.newest().Gen, Status{})
+	if err != nil {
+		return nil, err
+	}
+	err = withTPM(ctx, device, func(m *tpm) error {
+		m.pins = pins.known
+		defer func() { pins.known = m.pins }()
+		return m.unseal(k, h, p)
+	})
+	if err != nil {
+		k.Wipe()
+		return nil, err
+	}
+	return k, nil
+}
+
+// Halves returns what the PIN of the header's first slot is stretched to.
+func (p *Pins) Halves() (auth string, rest []byte) {
+	for _, h := range p.known {
+		return h.auth, h.rest[:]
+	}
+	return "", nil
+}
+
+// Auths returns the authorization values of the header's counters.
+func Auths(k *Key, path string) (generation, anchor, lockout string, err error) {
+	h, err := readHeader(path)
+	if err != nil {
+		return "", "", "", err
+	}
+	a, err := unwrapAuths(h.newest().Auths, Root(k), h.StoreID, h.newest().Gen)
+	return a.Generation, a.Anchor, a.Lockout, err
+}
+
+// SecureBootOff is the firmware PCR of a machine without Secure Boot.
+const SecureBootOff = secureBootOff
+
+// ReadSignatures reads tpm2-pcr-signature.json.
+func ReadSignatures(file []byte) error {
+	_, err := parseSignatures(file)
+	return err
+}
+
+// ResetLockout takes the TPM's count of failures back with an authorization
+// for the lockout hierarchy.
+func ResetLockout(ctx context.Context, device, auth string) error {
+	return withTPM(ctx, device, func(m *tpm) error {
+		if _, err := m.readStorageKey(); err != nil {
+			return err
+		}
+		return m.asLockout(tpm2.TPMCCDictionaryAttackLockReset, auth, nil)
+	})
+}
+
+// HoldLockout sets limits and an authorization as another program may have.
+func HoldLockout(ctx context.Context, device, auth string, tries, seconds uint32) error {
+	return withTPM(ctx, device, func(m *tpm) error {
+		if err := m.ensureStorageKey(); err != nil {
+			return err
+		}
+		limits := binary.BigEndian.AppendUint32(nil, tries)
+		limits = binary.BigEndian.AppendUint32(limits, seconds)
+		limits = binary.BigEndian.AppendUint32(limits, 600)
+		if err := m.asLockout(tpm2.TPMCCDictionaryAttackParameters, "", limits); err != nil {
+			return err
+		}
+		return m.holdLockout(auth)
+	})
+}
+
+// ClearInFirmware clears the TPM by the platform's authorization.
+func (o Owner) ClearInFirmware() error {
+	_, err := tpm2.Clear{AuthHandle: tpm2.AuthHandle{Handle: tpm2.TPMRHPlatform, Auth: tpm2.PasswordAuth(nil)}}.Execute(o.m.t)
+	return err
 }

@@ -21,7 +21,8 @@ const (
 const (
 	foreignTriesMax    = 32
 	foreignForgottenS  = 60
-	lockoutAuthSetMask = 1 << 2 // TPMA_PERMANENT
+	ownerAuthSetMask   = 1 << 0 // TPMA_PERMANENT
+	lockoutAuthSetMask = 1 << 2
 )
 
 // lockoutState is what the TPM says of its defence against guessing.

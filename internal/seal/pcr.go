@@ -25,7 +25,7 @@ const readyEvent = "coffer-ready"
 // secureBootOff is the firmware PCR of a machine whose Secure Boot is off and
 // has no keys: the measurements of the empty variables SecureBoot, PK, KEK, db
 // and dbx, and the separator.
-const secureBootOff = "65caf8dd1e0ea7a6347b635d2b379c93b9a1351edc2afc3ecda700e234eb3068"
+const secureBootOff = "65caf8dd1e0ea7a6347b635d2b379c93b9a1351edc2afc3ecda700e534eb3068"
 
 // errBank is the journal's word for a TPM without a SHA-256 bank.
 var errBank = errors.New("no such PCR in the SHA-256 bank")

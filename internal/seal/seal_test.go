@@ -1,6 +1,7 @@
 package seal_test
 
 import (
+	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
@@ -31,17 +32,50 @@ func store(t *testing.T) (header string, want [32]byte) {
 // refuses fails the test unless the header is refused with want.
 func refuses(t *testing.T, device, header string, want *fault.Error) {
 	t.Helper()
-	k, err := seal.Unseal(t.Context(), device, header, seal.Proof{})
+	refusesProof(t, device, header, seal.Proof{}, want)
+}
+
+// refusesProof does so for somebody who shows p.
+func refusesProof(t *testing.T, device, header string, p seal.Proof, want *fault.Error) {
+	t.Helper()
+	k, err := seal.Unseal(t.Context(), device, header, p)
 	if err == nil {
 		k.Wipe()
 		t.Fatalf("unsealed; want %s", seal.Code(want))
 	}
-	if !errors.Is(err, want) {
+	if !isFault(err, want) {
 		t.Fatalf("refused with %q (%s); want %s", err, seal.Detail(err), seal.Code(want))
 	}
-	if kind := fault.KindOf(err); kind != want.Kind() {
-		t.Fatalf("kind %v; want %v", kind, want.Kind())
+}
+
+// isFault reports whether err is the sentinel, of its kind and with its code.
+func isFault(err error, want *fault.Error) bool {
+	return errors.Is(err, want) && fault.KindOf(err) == want.Kind() && seal.Code(err) == seal.Code(want)
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return b
+}
+
+func write(t *testing.T, path string, b []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func unhex(t *testing.T, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 func TestUnsealGivesTheProvisionedKey(t *testing.T) {
@@ -247,7 +281,7 @@ func TestErrorsHaveCodesAndNextSteps(t *testing.T) {
 		seal.ErrNoHeader, seal.ErrTPMFull, seal.ErrHandleTaken, seal.ErrLevel, seal.ErrMemory,
 		seal.ErrWrite, seal.ErrTPM, seal.ErrSoftwareTPM, seal.ErrPIN, seal.ErrPINNeeded, seal.ErrPINShape,
 		seal.ErrUnsignedBoot, seal.ErrFirmwareChanged, seal.ErrSecureBootOff, seal.ErrPCRChanged, seal.ErrSoftware,
-		seal.ErrUnreadable, seal.ErrRelease, seal.ErrSetup, seal.ErrLockoutHeld,
+		seal.ErrUnreadable, seal.ErrRelease, seal.ErrSetup, seal.ErrLockoutHeld, seal.ErrOwnerHeld,
 	} {
 		code := seal.Code(e)
 		if code == "" || seen[code] || !strings.Contains(e.Message(), "("+code+")") {

@@ -178,7 +178,7 @@ func (m *tpm) load(public, private []byte) (tpm2.AuthHandle, error) {
 		InPrivate:    tpm2.TPM2BPrivate{Buffer: private},
 		InPublic:     area,
 	}.Execute(m.t)
-	if isRC(err, tpm2.TPMRCIntegrity, tpm2.TPMRCSize, tpm2.TPMRCInsufficient, tpm2.TPMRCAttributes, tpm2.TPMRCValue,
+	if !ofSession(err) && isRC(err, tpm2.TPMRCIntegrity, tpm2.TPMRCSize, tpm2.TPMRCInsufficient, tpm2.TPMRCAttributes, tpm2.TPMRCValue,
 		tpm2.TPMRCType, tpm2.TPMRCHash, tpm2.TPMRCScheme, tpm2.TPMRCKey, tpm2.TPMRCBinding) {
 		return tpm2.AuthHandle{}, because(ErrHeader, err)
 	}

@@ -54,11 +54,33 @@ func withTPM(ctx context.Context, device string, fn func(*tpm) error) (err error
 			return classify(err)
 		}
 	}
-	err = fn(m)
-	if isRC(err, tpm2.TPMRCLockout) {
-		err = m.lockedOut(err)
+	return classify(m.explain(fn(m)))
+}
+
+// explain asks the TPM what a refusal means that can mean several things. What
+// it cannot explain it returns as it is.
+func (m *tpm) explain(err error) error {
+	var f *fault.Error
+	switch {
+	case err == nil || errors.As(err, &f):
+		return err
+	case isRC(err, tpm2.TPMRCLockout):
+		return m.lockedOut(err)
+	case isRC(err, tpm2.TPMRCBadAuth):
+		return m.badAuth(err)
 	}
-	return classify(err)
+	return err
+}
+
+// badAuth names the refusal of an empty authorization: either somebody has
+// given the owner hierarchy one, or the command or the session's nonce was
+// changed on its way.
+func (m *tpm) badAuth(cause error) error {
+	permanent, err := m.property(tpm2.TPMPTPermanent)
+	if err != nil || permanent&ownerAuthSetMask == 0 {
+		return because(ErrBusTampered, errors.Join(cause, err))
+	}
+	return because(ErrOwnerHeld, cause)
 }
 
 // classify turns what go-tpm returns into this package's errors.
@@ -97,6 +119,17 @@ func isRC(err error, codes ...tpm2.TPMRC) bool {
 	return false
 }
 
+// ofSession reports whether a refusal is about the command's session, which is
+// of our making, and not about what the command is given.
+func ofSession(err error) bool {
+	var e tpm2.TPMFmt1Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	is, _ := e.Session()
+	return is
+}
+
 // flushAll unloads whatever a predecessor left loaded in a software TPM.
 func (m *tpm) flushAll() error {
 	for _, first := range []uint32{0x80000000, 0x02000000, 0x03000000} {
@@ -113,7 +146,9 @@ func (m *tpm) flushAll() error {
 	return nil
 }
 
-// handles lists the TPM's handles of one kind from first on.
+// handles lists the TPM's handles of one kind from first on. Loaded sessions
+// are listed from 0x02000000 on, those of a policy as 0x03…; what is listed
+// from 0x03000000 on are the saved ones.
 func (m *tpm) handles(first uint32) ([]tpm2.TPMHandle, error) {
 	rsp, err := tpm2.GetCapability{Capability: tpm2.TPMCapHandles, Property: first, PropertyCount: 64}.Execute(m.t)
 	if err != nil {
@@ -125,7 +160,7 @@ func (m *tpm) handles(first uint32) ([]tpm2.TPMHandle, error) {
 	}
 	var out []tpm2.TPMHandle
 	for _, h := range list.Handle {
-		if uint32(h)>>24 == first>>24 {
+		if kind, want := uint32(h)>>24, first>>24; kind == want || want < 0x80 && (kind == 0x02 || kind == 0x03) {
 			out = append(out, h)
 		}
 	}
