@@ -1,6 +1,10 @@
 package seal
 
-import "time"
+import (
+	"time"
+
+	"coffer/internal/recovery"
+)
 
 // Level names what the TPM demands before it gives the root key out.
 type Level string
@@ -19,6 +23,11 @@ type Setup struct {
 	Level   Level     // "" is Bound
 	PIN     string    // 6 to 12 digits; "" for none
 	Release Release   // level Measured only
+
+	// Recovery is the public half of the recovery sheet to seal to beside the
+	// TPM; the zero value is none as yet (SetRecovery). Recover and Adopt keep
+	// the sheet that they were given instead.
+	Recovery recovery.Public
 
 	// Firmware is the SHA-256 value that PCR 7 is going to have after the next
 	// start, as the firmware's update announced it; 32 bytes, or nil for none.

@@ -281,7 +281,7 @@ func TestErrorsHaveCodesAndNextSteps(t *testing.T) {
 		seal.ErrNoHeader, seal.ErrTPMFull, seal.ErrHandleTaken, seal.ErrLevel, seal.ErrMemory,
 		seal.ErrWrite, seal.ErrTPM, seal.ErrSoftwareTPM, seal.ErrPIN, seal.ErrPINNeeded, seal.ErrPINShape,
 		seal.ErrUnsignedBoot, seal.ErrFirmwareChanged, seal.ErrSecureBootOff, seal.ErrPCRChanged, seal.ErrSoftware,
-		seal.ErrUnreadable, seal.ErrRelease, seal.ErrSetup, seal.ErrLockoutHeld, seal.ErrOwnerHeld,
+		seal.ErrUnreadable, seal.ErrRelease, seal.ErrSetup, seal.ErrLockoutHeld, seal.ErrOwnerHeld, seal.ErrNoRecovery,
 	} {
 		code := seal.Code(e)
 		if code == "" || seen[code] || !strings.Contains(e.Message(), "("+code+")") {
