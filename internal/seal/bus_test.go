@@ -25,6 +25,38 @@ type bus struct {
 	heard  bytes.Buffer
 	n      int                               // answers so far
 	change func(n int, answer []byte) []byte // nil: only listen
+	before func(command []byte, tpm net.Conn)
+	retry  func(n int) bool
+	asked  int // commands so far, repeated ones once
+}
+
+// meddle has fn act on the TPM before each command reaches it.
+func (b *bus) meddle(fn func(command []byte, tpm net.Conn)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.before = fn
+}
+
+// refuse answers RETRY to the nth command for as long as fn says so.
+func (b *bus) refuse(fn func(n int) bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.retry = fn
+}
+
+// sent is what happens to a command before the TPM sees it; it reports
+// whether the TPM is to see it.
+func (b *bus) sent(command []byte, tpm net.Conn) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.before != nil {
+		b.before(command, tpm)
+	}
+	if b.retry != nil && b.retry(b.asked) {
+		return false
+	}
+	b.asked++
+	return true
 }
 
 // tap puts a bus in front of device and returns the socket to use instead.
@@ -70,6 +102,12 @@ func (b *bus) serve(c net.Conn, device string) {
 		command, err := message(c)
 		if err != nil {
 			return
+		}
+		if !b.sent(command, d) {
+			if _, err := c.Write(code(rcRetry)); err != nil {
+				return
+			}
+			continue
 		}
 		if _, err := d.Write(command); err != nil {
 			return

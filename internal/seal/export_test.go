@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"net"
-	"time"
 
 	"github.com/google/go-tpm/tpm2"
 )
@@ -87,16 +86,39 @@ func (m *tpm) unsealPlainly(slot *tpmSlot, c counter) ([]byte, error) {
 	return rsp.OutData.Buffer, nil
 }
 
-// Forge rewrites the header at path with a true digest after change, as
+// Header and TPMSlot are the header's parts, for tests that change them.
+type (
+	Header  = header
+	TPMSlot = tpmSlot
+)
+
+// Alter rewrites the header at path with a true digest after change, as
 // somebody can who has no key.
-func Forge(path string, change func(createdYear *time.Time, gen *uint32, value *uint64)) error {
+func Alter(path string, change func(h *Header)) error {
 	h, err := readHeader(path)
 	if err != nil {
 		return err
 	}
-	change(&h.Created, &h.Roots[0].Gen, &h.Roots[0].TPM[0].GenValue)
+	change(h)
 	h.Digest = h.digest()
 	return replace(path, h)
+}
+
+// StorageKeyPublic is the template of the storage key.
+func StorageKeyPublic() []byte { return tpm2.Marshal(tpm2.ECCSRKTemplate) }
+
+// Indexes counts the TPM's indexes in the counters' range.
+func Indexes(ctx context.Context, device string) (n int, err error) {
+	err = withTPM(ctx, device, func(m *tpm) error {
+		all, err := m.handles(uint32(counterHandle))
+		for _, h := range all {
+			if h < counterHandle+counterHandles {
+				n++
+			}
+		}
+		return err
+	})
+	return n, err
 }
 
 // Respell decodes and encodes a header.
@@ -153,6 +175,15 @@ func (o Owner) MakeCounter(index uint32, sameName bool) error {
 		return err
 	}
 	return o.m.increment(counter{pub.NVIndex, *name}, "mine")
+}
+
+// TakePassword gives the owner hierarchy an authorization.
+func (o Owner) TakePassword() error {
+	_, err := tpm2.HierarchyChangeAuth{
+		AuthHandle: tpm2.AuthHandle{Handle: tpm2.TPMRHOwner, Auth: tpm2.PasswordAuth(nil)},
+		NewAuth:    tpm2.TPM2BAuth{Buffer: []byte("password")},
+	}.Execute(o.m.t)
+	return err
 }
 
 // SealSomethingElse puts a key of another kind where the storage key belongs.

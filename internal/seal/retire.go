@@ -77,13 +77,9 @@ func (m *tpm) retire(h *header, after func(string)) error {
 // otherIndexes are the NV indexes of the store beside its generation counter.
 func (h *header) otherIndexes() []uint32 { return nil }
 
-// removeOwn takes an index of the range out of the TPM, if it is there.
+// removeOwn takes an index out of the TPM, if it is there.
 func (m *tpm) removeOwn(index uint32) error {
-	handle := tpm2.TPMHandle(index)
-	if handle < counterHandle || handle >= counterHandle+counterHandles {
-		return ErrHeader
-	}
-	if err := m.removeCounter(handle); !isRC(err, tpm2.TPMRCHandle) {
+	if err := m.removeCounter(tpm2.TPMHandle(index)); !isRC(err, tpm2.TPMRCHandle) {
 		return err
 	}
 	return nil

@@ -139,7 +139,7 @@ func (s *tpmSlot) usable() error {
 	if s.PIN != nil && !s.PIN.usable() {
 		return ErrLevel
 	}
-	if !s.releaseFits() || !s.firmwareFits() {
+	if s.GenIndex < uint32(counterHandle) || s.GenIndex >= uint32(counterHandle)+counterHandles || !s.releaseFits() || !s.firmwareFits() {
 		return ErrHeader
 	}
 	return nil
