@@ -62,6 +62,7 @@ const (
 	StoreCompact       Action = "store.compact"
 	StoreRestore       Action = "store.restore"
 	StoreRetire        Action = "store.retire"
+	StoreAcceptLoss    Action = "store.accept-loss"
 	BackupRead         Action = "backup.read"
 	BackupWrite        Action = "backup.write"
 	BackupVerify       Action = "backup.verify"

@@ -138,7 +138,7 @@ func TestParseRefuses(t *testing.T) {
 // client nor amount.
 func TestITIsBlind(t *testing.T) {
 	allowed := []Action{
-		SessionClose, BoxStatus, TerminalStatus, TerminalWrite, StoreVerify, StoreCompact,
+		SessionClose, BoxStatus, TerminalStatus, TerminalWrite, StoreVerify, StoreCompact, StoreAcceptLoss,
 		SealRead, SealWrite, RecoveryTest, KeyRotate, BackupRead, BackupWrite, BackupVerify, BackupDrill,
 		AuditVerify, AuditCheckpoint, AuditWitness,
 	}

@@ -21,6 +21,7 @@ var actNames = map[access.Action]string{
 	access.TerminalWrite: "changed a terminal", access.AuthorityRead: "read the box's authority", access.AuthorityWrite: "made the box's authority",
 	access.StoreVerify: "verified the store", access.StoreOpen: "opened the store", access.StoreAnchor: "anchored the store",
 	access.StoreCompact: "compacted the store", access.StoreRestore: "restored the store", access.StoreRetire: "retired the box",
+	access.StoreAcceptLoss: "accepted that a commit is lost",
 	access.SealRead: "looked at the seal", access.SealWrite: "sealed anew", access.RecoveryMake: "made a recovery sheet",
 	access.RecoveryTest: "tested the recovery sheet", access.KeyRotate: "changed the keys", access.ClientShred: "erased a client for ever",
 	access.BackupRead: "looked at the backups", access.BackupWrite: "made a backup", access.BackupVerify: "verified a backup",

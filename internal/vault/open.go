@@ -30,11 +30,11 @@ const (
 // Faults of opening.
 var (
 	// ErrExists is returned by Create where a store already is.
-	ErrExists = fault.New(fault.Conflict, "A store is already in this directory. Open it, or name another directory.")
+	ErrExists = fault.New(fault.Conflict, "A store is already in this directory. Open it, or name another directory (STORE-003).")
 	// ErrNoStore is returned by Open where there is no store.
 	ErrNoStore = fault.New(fault.NotFound, "The seal is here, but its store is not: coffer.db is missing. Mount its disk, or put the file back, then start Coffer again. Don't make a new store: the seal belongs to the one that is missing.")
 	// ErrInUse is returned when another process has the store open.
-	ErrInUse = fault.New(fault.Conflict, "The store is in use by another Coffer. Stop that one first.")
+	ErrInUse = fault.New(fault.Conflict, "The store is in use by another Coffer. Stop that one first (STORE-002).")
 
 	errTables = fault.New(fault.Internal, "Two tables use the same bucket. Report this to the makers of Coffer.")
 )

@@ -35,6 +35,13 @@ type Options struct {
 	NoSync   bool                 // furnishing only: commits are not durable before Close
 	MapBytes int                  // address space kept for the file; 0: 64 GiB
 	Log      *slog.Logger         // nil: nothing is logged
+	Anchor   Counter              // counter in the TPM; nil: the store is not anchored
+
+	// AcceptRollback, if not empty, is the reason why the store is opened
+	// although the counter does not match, or is not asked: after a restore or
+	// a recovery, and for the copy of a drill. It is recorded, and the store is
+	// anchored at once where there is a counter.
+	AcceptRollback string
 }
 
 // Attestor is a TPM's key that signs what the TPM says of itself.
