@@ -10,6 +10,8 @@ import (
 	"hash"
 	"io"
 	"iter"
+
+	"coffer/internal/vault"
 )
 
 // Reader reads one backup. What it gives out before the end was reached is
@@ -129,8 +131,8 @@ func (d *Reader) readEnd() error {
 // frames decrypts the stream. The sequence ends after the first error it
 // yields; when it ends without one, the whole backup was read, its sum and
 // counts are right, and result tells them.
-func (d *Reader) frames(aead cipher.AEAD) iter.Seq2[Stored, error] {
-	return func(yield func(Stored, error) bool) {
+func (d *Reader) frames(aead cipher.AEAD) iter.Seq2[vault.Stored, error] {
+	return func(yield func(vault.Stored, error) bool) {
 		s := &frameSource{d: d, aead: aead}
 		for {
 			r, err := s.next()
@@ -168,24 +170,24 @@ type frameSource struct {
 
 // next returns the next frame, or io.EOF after the last. The value is the
 // caller's.
-func (s *frameSource) next() (Stored, error) {
+func (s *frameSource) next() (vault.Stored, error) {
 	var head [frameHead]byte
 	switch n, err := s.fill(head[:]); {
 	case err == io.EOF && n == 0:
-		return Stored{}, io.EOF
+		return vault.Stored{}, io.EOF
 	case err == io.EOF:
-		return Stored{}, ErrSetMismatch
+		return vault.Stored{}, ErrSetMismatch
 	case err != nil:
-		return Stored{}, err
+		return vault.Stored{}, err
 	}
 	n := binary.BigEndian.Uint32(head[10:])
 	if n > valueBytesMax {
-		return Stored{}, ErrSetMismatch
+		return vault.Stored{}, ErrSetMismatch
 	}
-	r := Stored{Bucket: binary.BigEndian.Uint16(head[:]), Key: binary.BigEndian.Uint64(head[2:])}
+	r := vault.Stored{Bucket: binary.BigEndian.Uint16(head[:]), Key: binary.BigEndian.Uint64(head[2:])}
 	var err error
 	if r.Value, err = s.value(int(n)); err != nil {
-		return Stored{}, err
+		return vault.Stored{}, err
 	}
 	s.count++
 	return r, nil

@@ -18,6 +18,8 @@ import (
 
 	"coffer/internal/fault"
 	"coffer/internal/ident"
+
+	"coffer/internal/vault"
 )
 
 // box is what a stream needs of a box.
@@ -51,8 +53,12 @@ func someHeader(records int) *Header {
 	}
 }
 
-func seqOf(records []Stored) iter.Seq2[Stored, error] {
-	return func(yield func(Stored, error) bool) {
+func stored(bucket uint16, key uint64, value []byte) vault.Stored {
+	return vault.Stored{Bucket: bucket, Key: key, Value: value}
+}
+
+func seqOf(records []vault.Stored) iter.Seq2[vault.Stored, error] {
+	return func(yield func(vault.Stored, error) bool) {
 		for _, r := range records {
 			if !yield(r, nil) {
 				return
@@ -61,7 +67,7 @@ func seqOf(records []Stored) iter.Seq2[Stored, error] {
 	}
 }
 
-func (b box) write(t rapid.TB, records []Stored) []byte {
+func (b box) write(t rapid.TB, records []vault.Stored) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	result, err := write(&out, someHeader(len(records)), b.sealer(), seqOf(records))
@@ -75,7 +81,7 @@ func (b box) write(t rapid.TB, records []Stored) []byte {
 }
 
 // read reads a whole backup by the box's key, at both levels, which must agree.
-func (b box) read(file []byte) ([]Stored, error) {
+func (b box) read(file []byte) ([]vault.Stored, error) {
 	d, err := NewReader(bytes.NewReader(file))
 	if err != nil {
 		return nil, err
@@ -84,7 +90,7 @@ func (b box) read(file []byte) ([]Stored, error) {
 	if err != nil {
 		return nil, err
 	}
-	var records []Stored
+	var records []vault.Stored
 	for r, err := range d.frames(key) {
 		if err != nil {
 			return nil, err
@@ -103,7 +109,7 @@ func sum(file []byte) error {
 	return err
 }
 
-func someRecords(t *rapid.T) []Stored {
+func someRecords(t *rapid.T) []vault.Stored {
 	value := rapid.Custom(func(t *rapid.T) []byte {
 		n := rapid.OneOf(rapid.IntRange(0, 300), rapid.IntRange(chunkBytes-20, chunkBytes+20), rapid.Just(3*chunkBytes)).Draw(t, "bytes")
 		b := make([]byte, n)
@@ -112,12 +118,12 @@ func someRecords(t *rapid.T) []Stored {
 		}
 		return b
 	})
-	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Stored {
-		return Stored{rapid.Uint16().Draw(t, "bucket"), rapid.Uint64().Draw(t, "key"), value.Draw(t, "value")}
+	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) vault.Stored {
+		return stored(rapid.Uint16().Draw(t, "bucket"), rapid.Uint64().Draw(t, "key"), value.Draw(t, "value"))
 	}), 0, 12).Draw(t, "records")
 }
 
-func same(a, b Stored) bool {
+func same(a, b vault.Stored) bool {
 	return a.Bucket == b.Bucket && a.Key == b.Key && bytes.Equal(a.Value, b.Value)
 }
 
@@ -165,10 +171,10 @@ func pieces(t *testing.T, file []byte) [][]byte {
 	}
 }
 
-func bigRecords(n int) []Stored {
-	var records []Stored
+func bigRecords(n int) []vault.Stored {
+	var records []vault.Stored
 	for i := range n {
-		records = append(records, Stored{uint16(i), uint64(i), bytes.Repeat([]byte{byte(i)}, chunkBytes)})
+		records = append(records, stored(uint16(i), uint64(i), bytes.Repeat([]byte{byte(i)}, chunkBytes)))
 	}
 	return records
 }
@@ -226,7 +232,7 @@ func TestEndBroughtForward(t *testing.T) {
 // TestEveryFlippedByte: no byte of a small backup can be changed.
 func TestEveryFlippedByte(t *testing.T) {
 	b := newBox()
-	file := b.write(t, []Stored{{1, 2, []byte("three")}})
+	file := b.write(t, []vault.Stored{stored(1, 2, []byte("three"))})
 	for i := range file {
 		flip := byte(1) << (i % 8)
 		file[i] ^= flip
@@ -283,7 +289,7 @@ func (failing) Read([]byte) (int, error) { return 0, because(ErrTargetGone, io.E
 // FuzzReader: what is read without an error is exactly what is written.
 func FuzzReader(f *testing.F) {
 	b := box{signer: ed25519.NewKeyFromSeed(make([]byte, 32))}
-	file := b.write(f, []Stored{{1, 2, []byte("three")}, {4, 5, nil}})
+	file := b.write(f, []vault.Stored{stored(1, 2, []byte("three")), stored(4, 5, nil)})
 	f.Add(file)
 	f.Add(file[:len(file)-1])
 	f.Add([]byte(magic))
@@ -319,10 +325,10 @@ func FuzzName(f *testing.F) {
 
 func BenchmarkWrite(b *testing.B) {
 	box := newBox()
-	records := make([]Stored, 100_000)
+	records := make([]vault.Stored, 100_000)
 	value := make([]byte, 300)
 	for i := range records {
-		records[i] = Stored{0x31, uint64(i), value}
+		records[i] = stored(0x31, uint64(i), value)
 	}
 	b.SetBytes(int64(len(records)) * (300 + frameHead))
 	for b.Loop() {
@@ -334,10 +340,10 @@ func BenchmarkWrite(b *testing.B) {
 
 func BenchmarkRead(b *testing.B) {
 	box := newBox()
-	records := make([]Stored, 100_000)
+	records := make([]vault.Stored, 100_000)
 	value := make([]byte, 300)
 	for i := range records {
-		records[i] = Stored{0x31, uint64(i), value}
+		records[i] = stored(0x31, uint64(i), value)
 	}
 	file := box.write(b, records)
 	b.SetBytes(int64(len(records)) * (300 + frameHead))

@@ -10,6 +10,8 @@ import (
 	"hash"
 	"io"
 	"iter"
+
+	"coffer/internal/vault"
 )
 
 const (
@@ -60,7 +62,7 @@ type Result struct {
 
 // write writes the header, the frames and the end. h gets its wrapped keys and
 // signer here.
-func write(out io.Writer, h *Header, s sealer, records iter.Seq2[Stored, error]) (Result, error) {
+func write(out io.Writer, h *Header, s sealer, records iter.Seq2[vault.Stored, error]) (Result, error) {
 	count := &counter{w: out}
 	w := &writer{out: count, sum: sha256.New(), signer: s.signer, buf: make([]byte, 0, chunkBytes)}
 	if err := w.begin(h, s); err != nil {
@@ -115,7 +117,7 @@ func (w *writer) put(b []byte) error {
 }
 
 // frame adds one record to the stream.
-func (w *writer) frame(r Stored) error {
+func (w *writer) frame(r vault.Stored) error {
 	if len(r.Value) > valueBytesMax {
 		return ErrSetMismatch
 	}

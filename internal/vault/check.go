@@ -42,12 +42,7 @@ func (v *Vault) Check(ctx context.Context, r access.Request) (Check, error) {
 // checkCommit reads the commit of the transaction from the disk again and
 // compares it with the state in memory.
 func (v *Vault) checkCommit(tx *Tx, c *Check) error {
-	h := headPage{txid: uint64(tx.state.txid)}
-	err := guard(func() error {
-		h.root = uint64(tx.pages.tx.Cursor().Bucket().Root())
-		h.top = uint64(tx.pages.tx.Size()) / pageBytes
-		return nil
-	})
+	h, err := tx.pages.head()
 	if err != nil {
 		return err
 	}

@@ -15,10 +15,8 @@ import (
 // complete, so a crash leaves either no store or a whole one.
 func create(o Options) error {
 	path, unfinished := filepath.Join(o.Dir, fileName), filepath.Join(o.Dir, newName)
-	if _, err := os.Lstat(path); err == nil {
-		return ErrExists
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return diskFault(err)
+	if err := vacant(o.Dir); err != nil {
+		return err
 	}
 	if err := os.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return diskFault(err)

@@ -226,9 +226,9 @@ const closeWait = 2 * time.Second
 
 // closeFiles gives back the files and with them the locks.
 func (v *Vault) closeFiles() error {
-	var err error
+	err := v.endSnapshots()
 	if v.db != nil {
-		err = v.closeBolt()
+		err = cmp.Or(err, v.closeBolt())
 	}
 	if v.last != nil {
 		err = cmp.Or(err, v.last.close())

@@ -29,6 +29,15 @@ func (s setSum) sub(t setSum) setSum {
 	return s
 }
 
+// bytes returns the sum as 32 bytes, least significant first.
+func (s setSum) bytes() []byte {
+	b := make([]byte, 0, sha256.Size)
+	for _, word := range s {
+		b = binary.LittleEndian.AppendUint64(b, word)
+	}
+	return b
+}
+
 // setHasher computes the terms of the sum. It is not for concurrent use.
 type setHasher struct{ h hash.Hash }
 

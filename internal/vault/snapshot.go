@@ -1,64 +1,51 @@
 package vault
 
 import (
-	"cmp"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"iter"
-	"os"
-	"path/filepath"
-	"time"
-
-	"github.com/tidwall/btree"
-	bolt "go.etcd.io/bbolt"
+	"sync/atomic"
 
 	"coffer/internal/access"
 	"coffer/internal/audit"
 	"coffer/internal/fault"
 	"coffer/internal/ident"
-	"coffer/internal/seal"
 )
 
-// Stored is one value as the store file holds it: ciphertext.
+// Stored is one value as it stands in the store file: sealed, unless a field of
+// doc.go says that it is in clear.
 type Stored struct {
 	Bucket uint16
 	Key    uint64
-	Value  []byte
+	Value  []byte // not to be changed
 }
 
-// Summary says what a set of stored values is. It holds no client's data.
-type Summary struct {
-	StoreID    ident.ID[ident.Store]
-	Seq        uint64 // number of the commit
-	Generation uint32 // of the root that opens the values
-	Records    uint64 // values: meta record, keyring, records, events, checkpoints; not the tiles
-	Set        []byte // 32 bytes that stand for the set of records, equal for equal sets; they tell nothing
-	Head       audit.Head
-	Time       time.Time // latest wall clock of any commit
+// BucketCount is the number of records of one bucket.
+type BucketCount struct {
+	Bucket uint16
+	Count  uint64
 }
 
-// Snapshot is one commit of the store, held for reading. Pages that it can
-// still read are kept from reuse, so it should be closed soon.
+// Snapshot is one commit, held for reading while others follow. Pages that it
+// could still read are kept from reuse until Close, so the file grows
+// meanwhile. It is for one goroutine at a time.
 type Snapshot struct {
-	Summary
-	v     *Vault
+	StoreID    ident.ID[ident.Store]
+	Seq        uint64        // number of the commit
+	Generation uint32        // of the root key that opens it
+	Counts     []BucketCount // in the order of their buckets, without those of the vault itself
+	Set        []byte        // the set hash, 32 bytes; secret as the records are
+	AuditSize  uint64        // events
+	AuditRoot  audit.Hash
+
+	vault *Vault
 	pages *pages
-	head  headPage
+	ended atomic.Bool
 }
 
-// errSnapshot is given for a request in the name of another act, which is a
-// defect of the caller.
-var errSnapshot = fault.New(fault.Internal, "A snapshot of the store was asked for in the name of another act. Report this to the makers of Coffer.")
-
-// Snapshot decides and records the request (action access.BackupWrite) and
-// returns the latest commit, which holds the event of it.
+// Snapshot decides and records the request, and holds the latest commit, which
+// has that record. Close it soon: Vault.Close ends it where it stands.
 func (v *Vault) Snapshot(ctx context.Context, r access.Request) (*Snapshot, error) {
-	if r.Action != access.BackupWrite {
-		return nil, errSnapshot
-	}
 	if err := v.View(ctx, r, func(*Tx) error { return nil }); err != nil {
 		return nil, err
 	}
@@ -66,211 +53,115 @@ func (v *Vault) Snapshot(ctx context.Context, r access.Request) (*Snapshot, erro
 	if err != nil {
 		return nil, err
 	}
-	setKey := v.setKey(s)
-	if setKey == nil {
-		return nil, cmp.Or[error](errGone, p.close())
+	// Between two commits this one is either durable or was taken back.
+	if err = v.between(ctx, func() error { return v.stopped() }); err == nil && v.published.Load().durable.seq < s.seq {
+		err = errDisk
 	}
-	sn := &Snapshot{v: v, pages: p, Summary: v.keys.summary(s, setKey)}
-	err = guard(func() error {
-		sn.head = headPage{txid: uint64(s.txid), root: uint64(p.tx.Cursor().Bucket().Root()), top: uint64(p.tx.Size()) / pageBytes}
-		return nil
-	})
 	if err != nil {
-		return nil, cmp.Or(err, p.close())
+		return nil, errors.Join(err, p.close())
 	}
-	return sn, nil
-}
-
-// setKey returns the key of the set hash, nil if there is none.
-func (v *Vault) setKey(s *state) *dataKey {
-	var found *dataKey
-	s.keys.Scan(func(_ uint32, k *dataKey) bool {
-		if k.use == useSet {
-			found = k
-		}
-		return found == nil
-	})
-	return found
-}
-
-// summary describes a state.
-func (k *rootKeys) summary(s *state, setKey *dataKey) Summary {
-	return Summary{
-		StoreID: k.storeID, Seq: s.seq, Generation: k.generation,
-		Records: 1 + uint64(s.keys.Len()) + s.records() + s.tree.Size() + s.trail.heads,
-		Set:     setToken(setKey, s.set), Head: s.tree.Head(), Time: time.UnixMicro(s.lastWall),
+	held := &Snapshot{
+		StoreID: v.keys.storeID, Seq: s.seq, Generation: v.keys.generation, Set: s.set.bytes(),
+		AuditSize: s.tree.Size(), AuditRoot: s.tree.Root(), vault: v, pages: p,
 	}
-}
-
-// setToken returns what stands for a set hash outside the store: its HMAC,
-// since sums of terms that are known one by one could be played with.
-func setToken(key *dataKey, set setSum) []byte {
-	m := hmac.New(sha256.New, key.raw[:])
-	m.Write([]byte("coffer/set-token/1"))
-	for _, w := range set {
-		m.Write(binary.LittleEndian.AppendUint64(nil, w))
+	for _, b := range s.slots {
+		held.Counts = append(held.Counts, BucketCount{b.bucket.ID, uint64(b.tags.Len())})
 	}
-	return m.Sum(nil)
+	if !v.hold(held) {
+		return nil, errors.Join(errClosed, p.close())
+	}
+	return held, nil
 }
 
-var errStopped = errors.New("the reader has stopped") // ends a walk, never seen
+// hold notes a snapshot that Close has to end. It reports false when Close was
+// first.
+func (v *Vault) hold(s *Snapshot) bool {
+	v.holding.Lock()
+	defer v.holding.Unlock()
+	if v.closed.Load() {
+		return false
+	}
+	if v.held == nil {
+		v.held = map[*Snapshot]bool{}
+	}
+	v.held[s] = true
+	return true
+}
 
-// Records returns every value of the commit but the tiles of the audit tree,
-// which are made anew: the meta record first, the keyring second, then bucket
-// by bucket in key order. A value is valid until the next one.
+// endSnapshots ends those that are still held.
+func (v *Vault) endSnapshots() error {
+	v.holding.Lock()
+	var open []*Snapshot
+	for s := range v.held {
+		open = append(open, s)
+	}
+	v.holding.Unlock()
+	var err error
+	for _, s := range open {
+		err = errors.Join(err, s.Close())
+	}
+	return err
+}
+
+// Close lets the commit go. Closing twice is allowed.
+func (s *Snapshot) Close() error {
+	if s.ended.Swap(true) {
+		return nil
+	}
+	s.vault.holding.Lock()
+	delete(s.vault.held, s)
+	s.vault.holding.Unlock()
+	return s.pages.close()
+}
+
+// errLetGo ends a walk whose consumer has had enough.
+var errLetGo = errors.New("vault: let go")
+
+// Records yields every stored value of the commit: the meta record, the
+// keyring, all records, the audit trail with its tiles and checkpoints, bucket
+// by bucket in the order of their ids, each in key order. It reads the file
+// beside bbolt and believes no page of it; the first damage ends it.
 func (s *Snapshot) Records() iter.Seq2[Stored, error] {
 	return func(yield func(Stored, error) bool) {
-		_, err := walkPages(s.v.file, s.head.root, s.head.top, func(bucket uint16, key uint64, value []byte) error {
-			if bucket != cacheID && !yield(Stored{bucket, key, value}, nil) {
-				return errStopped
-			}
-			return nil
-		})
-		if err != nil && err != errStopped {
+		if s.ended.Load() {
+			yield(Stored{}, errClosed)
+			return
+		}
+		h, err := s.pages.head()
+		if err == nil {
+			err = readThrough(s.vault.file, h.top)
+		}
+		if err == nil {
+			_, err = walkPages(s.vault.file, h.root, h.top, s.passing(yield))
+		}
+		if err != nil && !errors.Is(err, errLetGo) {
 			yield(Stored{}, err)
 		}
 	}
 }
 
-// Close lets the commit go.
-func (s *Snapshot) Close() error { return s.pages.close() }
-
-// buildBatch is how many values Build writes in one transaction of bbolt.
-const buildBatch = 20_000
-
-// Build makes a store's file in dir, which it makes if need be (0700), from
-// the values of a snapshot. It verifies nothing: Open does. ErrExists where a
-// store is; a file that was not finished is of no store, and is made anew.
-func Build(dir string, records iter.Seq2[Stored, error]) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return diskFault(err)
-	}
-	path, unfinished := filepath.Join(dir, fileName), filepath.Join(dir, newName)
-	if _, err := os.Lstat(path); err == nil {
-		return ErrExists
-	}
-	if err := os.RemoveAll(unfinished); err != nil {
-		return diskFault(err)
-	}
-	if err := build(unfinished, records); err != nil {
-		return diskFault(err)
-	}
-	if err := os.Rename(unfinished, path); err != nil {
-		return diskFault(err)
-	}
-	return syncDir(dir)
-}
-
-// build writes and syncs the file. Its last two transactions are consecutive,
-// as readHeads asks.
-func build(path string, records iter.Seq2[Stored, error]) error {
-	options := boltOptions(Options{NoSync: true})
-	var db *bolt.DB
-	err := guard(func() (err error) {
-		db, err = bolt.Open(path, 0o600, options)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	b := builder{db: db}
-	for r, e := range records {
-		if err = e; err == nil {
-			err = b.add(r)
+// passing hands stored values on for as long as their pages are held.
+func (s *Snapshot) passing(yield func(Stored, error) bool) func(uint16, uint64, []byte) error {
+	return func(bucket uint16, key uint64, value []byte) error {
+		switch {
+		case s.ended.Load(): // the page may have been used again before it was read
+			return errClosed
+		case !yield(Stored{bucket, key, value}, nil):
+			return errLetGo
 		}
-		if err != nil {
-			break
-		}
-	}
-	err = cmp.Or(err, b.flush(), b.flush())
-	if err == nil {
-		err = guard(db.Sync)
-	}
-	return cmp.Or(err, guard(db.Close))
-}
-
-// builder writes values in large transactions.
-type builder struct {
-	db    *bolt.DB
-	pages *pages
-	n     int
-}
-
-func (b *builder) add(r Stored) error {
-	if len(r.Value) > recordBytesMax+valueOverhead {
-		return damage("backup", r.Key, "a value is longer than any record")
-	}
-	if b.pages == nil {
-		var err error
-		if b.pages, err = beginPages(b.db, true); err != nil {
-			return err
-		}
-	}
-	if err := b.pages.write(write{place{r.Bucket, r.Key}, r.Value}); err != nil {
-		return cmp.Or(err, b.pages.close())
-	}
-	if b.n++; b.n < buildBatch {
 		return nil
 	}
-	return b.flush()
 }
 
-// flush commits what was added, or nothing, which is a transaction too.
-func (b *builder) flush() error {
-	if b.pages == nil {
-		var err error
-		if b.pages, err = beginPages(b.db, true); err != nil {
-			return err
-		}
-	}
-	p := b.pages
-	b.pages, b.n = nil, 0
-	return p.commit()
+// head returns where the transaction's commit stands in the file.
+func (p *pages) head() (h headPage, err error) {
+	err = guard(func() error {
+		h.txid = uint64(p.tx.ID())
+		h.root = uint64(p.tx.Cursor().Bucket().Root())
+		h.top = uint64(p.tx.Size()) / pageBytes
+		return nil
+	})
+	return h, err
 }
 
-// VerifyStored decrypts every value with the root key and compares the set
-// hash, the counts, the keyring and every event of the audit trail with the
-// meta record among them, as Open and Check do with a file. The values must
-// come in the order of Snapshot.Records.
-func VerifyStored(key *seal.Key, records iter.Seq2[Stored, error]) (Summary, error) {
-	keys := deriveKeys(Options{Key: key})
-	s := &scanner{keys: keys, state: &state{keys: new(btree.Map[uint32, *dataKey]), clients: new(btree.Map[string, uint32])}}
-	defer s.state.keys.Scan(func(_ uint32, k *dataKey) bool { clear(k.raw[:]); return true })
-	var trail audit.Verifier
-	last := place{}
-	for r, err := range records {
-		if err != nil {
-			return Summary{}, err
-		}
-		if here := (place{r.Bucket, r.Key}); here.after(last) {
-			last = here
-		} else {
-			return Summary{}, damage("backup", r.Key, "the values are not in order")
-		}
-		if err := s.take(r.Bucket, r.Key, r.Value); err != nil {
-			return Summary{}, err
-		}
-		if r.Bucket != auditID {
-			continue
-		}
-		e, err := storedEvent(s.key, r.Key, r.Value)
-		if err != nil {
-			return Summary{}, located(err, auditBucket, r.Key)
-		}
-		if p := trail.Add(e); p != nil {
-			return Summary{}, damage("audit", p.Position, "an event is not what was written ("+p.What+")")
-		}
-	}
-	if err := s.finish(); err != nil {
-		return Summary{}, err
-	}
-	if p := trail.End(s.state.tree); p != nil {
-		return Summary{}, damage("audit", p.Position, "the events don't add up to the head of the trail ("+p.What+")")
-	}
-	return keys.summary(s.state, s.setKey), nil
-}
-
-// after reports whether p comes later than q in a snapshot.
-func (p place) after(q place) bool {
-	return p.bucket > q.bucket || p.bucket == q.bucket && p.key > q.key
-}
+var errOrder = fault.New(fault.Invalid, "The values for a new store are not in order, or one is too long. The copy they come from is damaged: use another.")

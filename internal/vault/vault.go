@@ -100,6 +100,9 @@ type Vault struct {
 	reason    atomic.Pointer[fault.Error] // why the store has stopped
 	closed    atomic.Bool
 
+	holding sync.Mutex // of held
+	held    map[*Snapshot]bool
+
 	// Of the committer alone:
 	state   *state
 	hasher  *setHasher
