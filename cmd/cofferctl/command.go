@@ -20,6 +20,7 @@ const defaultSocket = "/run/coffer/control.sock"
 const (
 	statusTimeout = 10 * time.Second
 	doctorTimeout = 30 * time.Second
+	openTimeout   = 5 * time.Minute
 	verifyTimeout = time.Hour
 )
 
@@ -29,6 +30,9 @@ type cli struct {
 	socket    string
 	json      bool
 	timeout   time.Duration // 0: the command's own
+	yes       bool          // no question about destructive acts
+	stdin     bool          // answers come from standard input
+	asks      *asker        // nil until something is asked
 }
 
 // newCommand returns the tree of commands.
@@ -54,7 +58,12 @@ func newCommand(out, talk io.Writer) *cobra.Command {
 	flags.StringVar(&c.socket, "socket", defaultSocket, "the daemon's control socket")
 	flags.BoolVar(&c.json, "json", false, "print one JSON object")
 	flags.DurationVar(&c.timeout, "timeout", 0, "how long to wait for the daemon, such as 30s (default: as long as the command usually needs)")
-	root.AddCommand(c.statusCommand(), c.doctorCommand(), c.verifyCommand(), c.versionCommand())
+	flags.BoolVar(&c.yes, "yes", false, "do not ask before a destructive act")
+	flags.BoolVar(&c.stdin, "stdin", false, "take the answers, secrets too, from standard input: a line each, in the order of the questions")
+	root.AddCommand(
+		c.statusCommand(), c.doctorCommand(), c.verifyCommand(), c.sealCommand(), c.recoveryCommand(), c.keyCommand(),
+		c.backupCommand(), c.auditCommand(), c.storeCommand(), c.ledgerCommand(), c.restoreCommand("restore"), c.retireCommand(), c.versionCommand(),
+	)
 	return root
 }
 
@@ -64,7 +73,7 @@ func (c *cli) statusCommand() *cobra.Command {
 		Example: "  cofferctl status\n  cofferctl status --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return answer(c, cmd.Context(), statusTimeout, (*control.Client).Status, printStatus, statusExit)
+			return answer(c, cmd.Context(), statusTimeout, get[ops.Status]("status"), printStatus, statusExit)
 		},
 	}
 }
@@ -75,7 +84,7 @@ func (c *cli) doctorCommand() *cobra.Command {
 		Example: "  cofferctl doctor\n  cofferctl doctor --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return answer(c, cmd.Context(), doctorTimeout, (*control.Client).Doctor, printDiagnosis, diagnosisExit)
+			return answer(c, cmd.Context(), doctorTimeout, get[ops.Diagnosis]("doctor"), printDiagnosis, diagnosisExit)
 		},
 	}
 }
@@ -87,7 +96,7 @@ func (c *cli) verifyCommand() *cobra.Command {
 		Example: "  cofferctl verify\n  cofferctl verify --json --timeout 2h",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return answer(c, cmd.Context(), verifyTimeout, (*control.Client).Verify, printVerification, verificationExit)
+			return answer(c, cmd.Context(), verifyTimeout, post[ops.Verification]("verify", nil), printVerification, verificationExit)
 		},
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"coffer/internal/control"
@@ -38,6 +39,8 @@ const (
 	exitSealed      = 5
 	exitCheckFailed = 7
 	exitNoStore     = 10
+	exitStoreLocked = 11
+	exitWrongKey    = 12
 	exitInterrupted = 130
 )
 
@@ -106,8 +109,13 @@ func isNoStore(code string) bool { return code == noSeal || code == ops.NoStore 
 
 // exitOf returns the exit status of a refusal.
 func exitOf(e *control.Error) int {
-	if isNoStore(e.Code) {
+	switch {
+	case isNoStore(e.Code):
 		return exitNoStore
+	case slices.Contains(ops.WrongKey, e.Code):
+		return exitWrongKey
+	case e.Code == ops.StoreLocked:
+		return exitStoreLocked
 	}
 	return e.Kind().ExitCode()
 }

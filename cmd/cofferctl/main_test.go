@@ -153,6 +153,9 @@ func (b *boxes) box(ts *testscript.TestScript, state string) *ops.Ops {
 	ts.Defer(k.Wipe)
 	o := ops.New(ops.Machine{
 		Version: "v-test", State: dir, TPM: sealtest.TPM(b.t), Header: header, Root: fstest.MapFS{}, Now: time.Now,
+		Clinic: "Test Clinic", System: accesstest.System("ops"),
+		Proof: func(pin string) seal.Proof { return seal.Proof{PIN: pin} },
+		Setup: func() (seal.Setup, error) { return seal.Setup{}, nil },
 	})
 	switch state {
 	case "starting":
@@ -174,7 +177,7 @@ func (b *boxes) box(ts *testscript.TestScript, state string) *ops.Ops {
 // open creates a store with books and opens it for business.
 func (b *boxes) open(ts *testscript.TestScript, o *ops.Ops, k *seal.Key, dir string) {
 	v, err := vault.Create(context.Background(), accesstest.System("test"),
-		vault.Options{Dir: dir, Key: k, Tables: books.Tables(), MapBytes: 1 << 30})
+		vault.Options{Dir: dir, Key: k, Tables: append(books.Tables(), ops.Tables()...), MapBytes: 1 << 30})
 	ts.Check(err)
 	ts.Defer(func() { v.Close() }) // a damaged store may refuse its last commit
 	store := books.New(v)
@@ -183,10 +186,10 @@ func (b *boxes) open(ts *testscript.TestScript, o *ops.Ops, k *seal.Key, dir str
 	ts.Check(err)
 	away := terminal.Start(terminal.Config{Name: "desk-1", Profile: profile, Address: "serial:" + dir + "/none"})
 	ts.Defer(func() { ts.Check(away.Close()) })
-	o.Opened(ops.Store{
+	ts.Check(o.Opened(context.Background(), ops.Store{
 		Vault: v, Books: store, Seal: k.Status(), Terminals: []*terminal.Terminal{away},
 		Certificate: func() time.Time { return time.Now().AddDate(0, 0, 60) },
-	})
+	}))
 }
 
 // damage flips a bit in every page of the store's file beyond the head pages.

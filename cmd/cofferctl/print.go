@@ -15,7 +15,8 @@ import (
 
 // printer writes aligned lines and keeps the first error.
 type printer struct {
-	w      io.Writer
+	out    io.Writer
+	w      io.Writer         // out, or what aligns for it
 	tabs   *tabwriter.Writer // nil: lines are not aligned
 	colour bool
 	err    error
@@ -24,7 +25,7 @@ type printer struct {
 // newPrinter returns a printer of aligned columns for out.
 func newPrinter(out io.Writer) *printer {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	return &printer{w: t, tabs: t, colour: isColourful(out)}
+	return &printer{out: out, w: t, tabs: t, colour: isColourful(out)}
 }
 
 // isColourful reports whether out is a terminal that wants colour.
@@ -39,11 +40,20 @@ func (p *printer) line(text string) {
 	}
 }
 
+// text writes what is not to be aligned.
+func (p *printer) text(s string) {
+	p.tabs = nil
+	p.w = p.out
+	if p.err == nil {
+		_, p.err = io.WriteString(p.w, s)
+	}
+}
+
 // pair writes a name and its value.
 func (p *printer) pair(name, value string) { p.line(name + "\t" + value) }
 
 func (p *printer) flush() error {
-	if p.err == nil {
+	if p.err == nil && p.tabs != nil {
 		p.err = p.tabs.Flush()
 	}
 	if p.err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"coffer/firmware-config"
+	"coffer/internal/seal"
 )
 
 // Config is the boot file: what the daemon must know before it can open the
@@ -40,6 +42,8 @@ type Config struct {
 	Control string `toml:"control"`
 	// Terminals are the card terminals.
 	Terminals []TerminalConfig `toml:"terminal"`
+	// Seal says how the books are sealed to the box.
+	Seal SealConfig `toml:"seal"`
 	// Demo marks a sample clinic: pages say so on every screen.
 	Demo bool `toml:"demo"`
 }
@@ -57,6 +61,22 @@ type TerminalConfig struct {
 	Serial string `toml:"serial"`
 }
 
+// SealConfig says how the root key is sealed.
+type SealConfig struct {
+	// Level is "measured", "secureboot" or "bound": what the box must have booted
+	// to open its books. It is used when the key is sealed: by init, by
+	// "cofferctl seal reseal" and by recovery.
+	Level string `toml:"level"`
+	// Signatures is the file with the policy signatures of the software that
+	// runs, for level measured.
+	Signatures string `toml:"signatures"`
+	// ReleaseKey is the file with the public key, PEM, that signs releases, for
+	// level measured.
+	ReleaseKey string `toml:"release_key"`
+	// Epoch is the epoch of releases that may open the books, for level measured.
+	Epoch string `toml:"epoch"`
+}
+
 // readConfig reads and checks a boot file. Its errors name the key and say
 // what to write instead.
 func readConfig(name string) (Config, error) {
@@ -67,6 +87,7 @@ func readConfig(name string) (Config, error) {
 	c := Config{
 		Zone: "America/New_York", State: "/var/lib/coffer", TPM: "/dev/tpmrm0",
 		Listen: "127.0.0.1:8443", Names: []string{"localhost"}, Control: "/run/coffer/control.sock",
+		Seal: SealConfig{Level: string(seal.Bound), Signatures: signaturesFile},
 	}
 	d := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
 	if err := d.Decode(&c); err != nil {
@@ -108,6 +129,9 @@ func (c Config) check() error {
 	if len(c.Names) == 0 {
 		return errors.New(`names: write the names under which browsers reach the box, as in names = ["coffer.internal"]`)
 	}
+	if err := c.Seal.check(); err != nil {
+		return err
+	}
 	seen := map[string]bool{}
 	for _, t := range c.Terminals {
 		if t.Name == "" || seen[t.Name] {
@@ -130,4 +154,34 @@ func (c Config) zone() *time.Location {
 		return time.UTC // check has refused this
 	}
 	return zone
+}
+
+// check looks at the words of the seal; the release key is read when it is
+// needed.
+func (s SealConfig) check() error {
+	switch seal.Level(s.Level) {
+	case seal.SecureBoot, seal.Bound:
+		return nil
+	case seal.Measured:
+		if !filepath.IsAbs(s.ReleaseKey) || s.Epoch == "" {
+			return errors.New("seal: level measured needs release_key, a whole path, and epoch")
+		}
+		return nil
+	}
+	return fmt.Errorf("seal: there is no level %q; write measured, secureboot or bound", s.Level)
+}
+
+// sealSetup returns how the boot file wants the root key sealed.
+func (c Config) sealSetup() (seal.Setup, error) {
+	s := seal.Setup{Level: seal.Level(c.Seal.Level)}
+	if s.Level != seal.Measured {
+		return s, nil
+	}
+	text, err := os.ReadFile(c.Seal.ReleaseKey)
+	block, _ := pem.Decode(text)
+	if err != nil || block == nil {
+		return s, seal.ErrRelease
+	}
+	s.Release = seal.Release{Key: block.Bytes, Epoch: c.Seal.Epoch, Signatures: c.proof("").Signatures}
+	return s, nil
 }

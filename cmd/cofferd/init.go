@@ -12,6 +12,7 @@ import (
 
 	"coffer/internal/access"
 	"coffer/internal/fault"
+	"coffer/internal/recovery"
 	"coffer/internal/seal"
 	"coffer/internal/terminal"
 	"coffer/internal/vault"
@@ -44,6 +45,7 @@ type creation struct {
 	noSync    bool // commits need not be durable before the store is closed
 	terminals []*terminal.Terminal
 	bell      func(string)
+	recovery  recovery.Public // zero: the sheet is made at the first run
 }
 
 // create seals a new root key to the box's TPM and makes an empty store with
@@ -60,9 +62,14 @@ func create(ctx context.Context, c Config, n creation) (*clinic, error) {
 	if err := c.mark(); err != nil {
 		return nil, err
 	}
-	key, err := seal.Provision(ctx, c.TPM, c.header(), seal.Setup{Now: n.now()})
+	setup, err := c.sealSetup()
+	if err != nil {
+		return nil, err
+	}
+	setup.Now, setup.Recovery = n.now(), n.recovery
+	key, err := seal.Provision(ctx, c.TPM, c.header(), setup)
 	if errors.Is(err, seal.ErrExists) {
-		key, err = seal.Unseal(ctx, c.TPM, c.header(), seal.Proof{})
+		key, err = seal.Unseal(ctx, c.TPM, c.header(), c.proof(""))
 	}
 	if err != nil {
 		return nil, err

@@ -8,18 +8,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"coffer/internal/access"
-	"coffer/internal/control"
 	"coffer/internal/fault"
 	"coffer/internal/host"
-	"coffer/internal/ident"
 	"coffer/internal/ops"
 	"coffer/internal/seal"
 	"coffer/internal/ui"
@@ -32,15 +30,19 @@ const stopPatience = 90 * time.Second
 
 // daemon is cofferd at work.
 type daemon struct {
-	config Config
-	log    *slog.Logger
-	issuer access.Issuer
-	bell   *ui.Bell
-	ops    *ops.Ops
-	now    func() time.Time
+	config  Config
+	log     *slog.Logger
+	issuer  access.Issuer
+	bell    *ui.Bell
+	ops     *ops.Ops
+	front   *front
+	now     func() time.Time
+	opening opening
+	box     atomic.Pointer[clinic] // once its books are open
+	interim func() tls.Certificate // while the box's authority can't be had
 }
 
-// run serves the clinic until ctx is done. When the books cannot be opened, it
+// run serves the clinic until ctx is done. While the books cannot be opened, it
 // serves the page that says why, and the control socket.
 func run(ctx context.Context, c Config) error {
 	if err := host.Confine(); err != nil {
@@ -50,36 +52,47 @@ func run(ctx context.Context, c Config) error {
 		config: c, log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		issuer: access.NewIssuer(), bell: ui.NewBell(), now: c.clock(),
 	}
+	d.opening.opened = make(chan *clinic, 1)
 	listener, port, err := d.listen()
 	if err != nil {
 		return err
 	}
-	d.ops = ops.New(ops.Machine{
-		Version: version(), Demo: c.Demo, State: c.State, TPM: c.TPM, Header: c.header(),
-		Ports: []host.Port{port}, Root: os.DirFS("/"), Now: d.now,
-	})
+	d.front = newFront(listener, d.log)
+	d.ops = ops.New(d.machine(port))
 	stopControl, err := d.serveControl()
 	if err != nil {
-		listener.Close()
-		return err
+		return firstError(err, d.front.stop())
 	}
 	defer stopControl()
-
 	box, err := d.openUntil(ctx)
-	if ctx.Err() != nil {
-		listener.Close()
-		d.log.Info("stopped while starting")
-		if box != nil {
-			return box.close(context.WithoutCancel(ctx))
-		}
-		return nil
+	if err != nil && ctx.Err() == nil {
+		box, err = d.awaitOpening(ctx, err)
 	}
-	if err != nil {
-		d.ops.Sealed(err)
-		d.log.Error("the books stay shut", "kind", fault.KindOf(err).String(), "code", ops.Code(err), "detail", detail(err))
-		return d.serveSealed(ctx, listener, err)
+	if box == nil && ctx.Err() != nil {
+		d.log.Info("stopped before the books were open")
+		err = nil
 	}
-	return d.serveClinic(ctx, listener, box)
+	if box != nil {
+		err = d.serveClinic(ctx, box)
+	}
+	d.bell.Close()
+	err = firstError(err, d.front.stop())
+	if box == nil {
+		return err
+	}
+	stop, cancel := context.WithTimeout(context.Background(), stopPatience)
+	defer cancel()
+	return firstError(err, box.close(stop))
+}
+
+// machine is what ops knows of the box before its books are open.
+func (d *daemon) machine(port host.Port) ops.Machine {
+	return ops.Machine{
+		Version: version(), Clinic: d.config.Clinic, Demo: d.config.Demo, State: d.config.State,
+		TPM: d.config.TPM, Header: d.config.header(), Proof: d.config.proof, Setup: d.config.sealSetup,
+		Ports: []host.Port{port}, Root: os.DirFS("/"), Now: d.now, Log: d.log,
+		System: d.issuer.System("ops"), Reopen: d.reopen,
+	}
 }
 
 // listen returns the HTTPS listener: the one that the service manager opened,
@@ -103,28 +116,6 @@ func (d *daemon) listen() (net.Listener, host.Port, error) {
 	return l, host.Port{Address: at.IP.String(), Number: uint16(at.Port)}, nil
 }
 
-func (d *daemon) serveControl() (stop func(), err error) {
-	l, err := control.Listen(d.config.Control)
-	if err != nil {
-		return nil, err
-	}
-	console := d.issuer.Person(ident.ID[ident.Staff]{}, ident.ID[ident.Session]{}, "console",
-		access.Origin{Via: "console", Address: "control"}, access.IT)
-	server := control.NewServer(control.Options{Ops: d.ops, Agent: func() access.Agent { return console }, Log: d.log})
-	go func() {
-		if err := server.Serve(l); err != nil {
-			d.log.Error("the control socket ended")
-		}
-	}()
-	return func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if err := server.Close(ctx); err != nil {
-			d.log.Warn("the control socket did not close in time")
-		}
-	}, nil
-}
-
 // detail returns what the journal may have of an error's cause: TPM codes,
 // system errors and positions in the store file.
 func detail(err error) string { return cmp.Or(seal.Detail(err), vault.Detail(err)) }
@@ -139,11 +130,12 @@ func (d *daemon) openUntil(ctx context.Context) (*clinic, error) {
 	}
 	opened := make(chan result, 1)
 	go func() {
-		box, err := d.open(ctx)
+		box, err := d.open(ctx, "")
 		opened <- result{box, err}
 	}()
 	select {
 	case r := <-opened:
+		d.opening.done = r.err == nil
 		return r.box, r.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -151,103 +143,65 @@ func (d *daemon) openUntil(ctx context.Context) (*clinic, error) {
 }
 
 // open unseals the root key, opens the store and puts the floors onto it.
-func (d *daemon) open(ctx context.Context) (*clinic, error) {
-	key, err := seal.Unseal(ctx, d.config.TPM, d.config.header(), seal.Proof{})
+func (d *daemon) open(ctx context.Context, pin string) (*clinic, error) {
+	key, err := seal.Unseal(ctx, d.config.TPM, d.config.header(), d.config.proof(pin))
 	if err != nil {
 		return nil, err
 	}
-	defer key.Wipe()
 	v, err := vault.Open(ctx, d.issuer.System("start"), vaultOptions(d.config, key, d.now, d.log))
 	if err != nil {
+		key.Wipe()
 		return nil, err
 	}
 	terminals, err := startTerminals(d.config, d.log)
 	if err != nil {
+		key.Wipe()
 		return nil, firstError(err, v.Close())
 	}
 	box := furnish(d.config, v, d.issuer, terminals, d.bell.Ring, d.log)
-	box.seal = key.Status()
+	box.key = key
 	return box, nil
 }
 
 // serveClinic resolves what the last stop left open, then serves until ctx is
-// done.
-func (d *daemon) serveClinic(ctx context.Context, l net.Listener, box *clinic) error {
+// done. While there is no recovery sheet, it serves the ceremony that makes
+// one and nothing else.
+func (d *daemon) serveClinic(ctx context.Context, box *clinic) error {
 	leaf, err := d.certificates(ctx, box.vault)
 	if err != nil {
-		l.Close()
-		return firstError(err, box.close(ctx))
+		return err
 	}
 	if err := box.till.Recover(ctx); err != nil {
-		l.Close()
-		return firstError(err, box.close(ctx))
+		return err
 	}
-	d.ops.Opened(ops.Store{
-		Vault: box.vault, Books: box.books, Till: box.till, Seal: box.seal, Terminals: box.terminals,
+	d.box.Store(box)
+	err = d.ops.Opened(ctx, ops.Store{
+		Vault: box.vault, Books: box.books, Till: box.till, Key: box.key, Seal: box.key.Status(), Terminals: box.terminals,
 		Certificate: func() time.Time { return leaf().Leaf.NotAfter },
 	})
+	if err != nil {
+		return err
+	}
+	if err := d.firstRun(ctx, box, leaf); err != nil || ctx.Err() != nil {
+		return err
+	}
 	handler, err := ui.New(ui.Options{
 		Clinic: d.config.Clinic, Demo: d.config.Demo, Names: d.config.Names, Zone: d.config.zone(), Now: d.now,
 		Identity: box.identity, Roster: box.roster, Schedule: box.schedule, Books: box.books,
 		Billing: box.billing, Till: box.till, Ops: d.ops, Bell: d.bell, Log: d.log,
 	})
 	if err != nil {
-		l.Close()
-		return firstError(err, box.close(ctx))
-	}
-	err = d.serve(ctx, l, handler, leaf, box.vault.Alive)
-	stop, cancel := context.WithTimeout(context.Background(), stopPatience)
-	defer cancel()
-	return firstError(err, box.close(stop))
-}
-
-// serveSealed serves the page that says why the books are shut. Its
-// certificate is made anew, since the box's own authority is behind the seal.
-func (d *daemon) serveSealed(ctx context.Context, l net.Listener, why error) error {
-	handler, err := ui.Sealed(ui.SealedOptions{Clinic: d.config.Clinic, Names: d.config.Names, Why: why, Log: d.log})
-	if err != nil {
-		l.Close()
 		return err
 	}
-	authority, err := ui.NewCA(d.now(), d.config.Names)
-	if err != nil {
-		l.Close()
-		return err
-	}
-	certificate, err := authority.Leaf(d.now(), d.config.Names)
-	if err != nil {
-		l.Close()
-		return err
-	}
-	return d.serve(ctx, l, handler, func() tls.Certificate { return certificate }, func(context.Context) error { return nil })
-}
-
-// serve answers HTTPS on l until ctx is done.
-func (d *daemon) serve(ctx context.Context, l net.Listener, handler http.Handler, leaf func() tls.Certificate, healthy func(context.Context) error) error {
-	server := ui.Server(handler, d.log)
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(tls.NewListener(l, ui.TLS(leaf))) }()
-	if err := host.Ready("serving"); err != nil {
-		d.log.Warn("the service manager was not told that Coffer is ready")
-	}
-	go func() {
-		if err := host.Watch(ctx, healthy, d.log); err != nil {
-			d.log.Warn("the watchdog cannot be fed")
-		}
-	}()
-	d.log.Info("serving", "address", l.Addr().String())
+	d.front.show(ctx, scene{handler, leaf, box.vault.Alive})
+	keeping := d.ops.Keep(ctx)
+	defer keeping()
 	select {
-	case err := <-ended:
+	case err := <-d.front.ended:
 		return err
 	case <-ctx.Done():
+		return nil
 	}
-	if err := host.Stopping(); err != nil {
-		d.log.Warn("the service manager was not told that Coffer stops")
-	}
-	d.bell.Close()
-	stop, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	return server.Shutdown(stop)
 }
 
 // certificateFault says why the public certificate cannot be written.

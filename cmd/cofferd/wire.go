@@ -14,6 +14,7 @@ import (
 	"coffer/internal/books"
 	"coffer/internal/ident"
 	"coffer/internal/identity"
+	"coffer/internal/ops"
 	"coffer/internal/roster"
 	"coffer/internal/schedule"
 	"coffer/internal/seal"
@@ -26,7 +27,7 @@ import (
 func tables() []vault.AnyTable {
 	return slices.Concat(
 		identity.Tables(), roster.Tables(), schedule.Tables(),
-		books.Tables(), billing.Tables(), till.Tables(),
+		books.Tables(), billing.Tables(), till.Tables(), ops.Tables(),
 		[]vault.AnyTable{authorities},
 	)
 }
@@ -61,7 +62,7 @@ type clinic struct {
 	till     *till.Till
 
 	terminals []*terminal.Terminal
-	seal      seal.Status
+	key       *seal.Key // nil while a sample is furnished
 }
 
 // furnish puts the floors onto an open store. Terminals are started, the till
@@ -99,14 +100,19 @@ func terminalID(name string) ident.ID[ident.Terminal] {
 	return ident.ID[ident.Terminal](sum[:16])
 }
 
-// close stops the till, gives the terminals up and closes the store. A payment
+// close stops the till, gives the terminals up, closes the store and overwrites
+// the root key. A payment
 // that is still running is left to the next start.
 func (c *clinic) close(ctx context.Context) error {
 	err := c.till.Close(ctx)
 	for _, t := range c.terminals {
 		err = firstError(err, t.Close())
 	}
-	return firstError(err, c.vault.Close())
+	err = firstError(err, c.vault.Close())
+	if c.key != nil {
+		c.key.Wipe()
+	}
+	return err
 }
 
 func firstError(a, b error) error {

@@ -69,6 +69,7 @@ const (
 	BackupDrill        Action = "backup.drill"
 	BooksCheck         Action = "books.check"
 	AuditRead          Action = "audit.read"
+	AuditTail          Action = "audit.tail"
 	AuditExport        Action = "audit.export"
 	AuditVerify        Action = "audit.verify"
 	AuditCheckpoint    Action = "audit.checkpoint"

@@ -140,7 +140,7 @@ func TestITIsBlind(t *testing.T) {
 	allowed := []Action{
 		SessionClose, BoxStatus, TerminalStatus, TerminalWrite, StoreVerify, StoreCompact, StoreAcceptLoss,
 		SealRead, SealWrite, RecoveryTest, KeyRotate, BackupRead, BackupWrite, BackupVerify, BackupDrill,
-		AuditVerify, AuditCheckpoint, AuditWitness,
+		BooksCheck, AuditTail, AuditVerify, AuditCheckpoint, AuditWitness,
 	}
 	it := agentOf(NewIssuer(), IT)
 	for action := range policy {

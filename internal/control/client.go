@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,6 +38,7 @@ var (
 	errAbsent   = refusal(fault.Unavailable, "Coffer does not answer. Start it (systemctl start cofferd), or read why it ended (journalctl -u cofferd).")
 	errAccess   = refusal(fault.Denied, "You may not use the control socket. Use sudo.")
 	errTimeout  = refusal(fault.Unavailable, "Coffer did not answer in time. It may be busy: give it more with --timeout. Or it has no connection or file descriptor left for you: end other cofferctl commands, try again in a minute, and read its journal (journalctl -u cofferd).")
+	errCutShort = refusal(fault.Unavailable, "The export did not arrive whole. Look at the space where it is written and at the journal of Coffer, then export again.")
 	errProtocol = refusal(fault.Internal, "What answers at the control socket is not this version of Coffer. Use the cofferctl that came with the daemon.")
 )
 
@@ -57,43 +59,76 @@ func NewClient(path string) *Client {
 
 // Status asks how the box is.
 func (c *Client) Status(ctx context.Context) (ops.Status, error) {
-	return ask[ops.Status](ctx, c, http.MethodGet, "status")
+	return Ask[ops.Status](ctx, c, http.MethodGet, "status", nil)
 }
 
-// Doctor asks what needs doing.
-func (c *Client) Doctor(ctx context.Context) (ops.Diagnosis, error) {
-	return ask[ops.Diagnosis](ctx, c, http.MethodGet, "doctor")
-}
-
-// Verify has everything checked that is stored. It takes as long as the
-// daemon needs; ctx bounds it.
-func (c *Client) Verify(ctx context.Context) (ops.Verification, error) {
-	return ask[ops.Verification](ctx, c, http.MethodPost, "verify")
-}
-
-// ask puts one question. Every error it returns is an *Error.
-func ask[T any](ctx context.Context, c *Client, method, what string) (T, error) {
+// Ask puts one question: what names it as the protocol does ("seal/reseal"),
+// body is what it says, nil for nothing. Every error it returns is an *Error.
+func Ask[T any](ctx context.Context, c *Client, method, what string, body any) (T, error) {
 	var result T
-	r, err := http.NewRequestWithContext(ctx, method, "http://coffer/v1/"+what, nil)
+	response, err := c.send(ctx, method, what, body)
 	if err != nil {
-		return result, errProtocol
-	}
-	response, err := c.http.Do(r)
-	if err != nil {
-		return result, unreachable(err)
+		return result, err
 	}
 	defer response.Body.Close() // nothing was written
 	b, err := io.ReadAll(io.LimitReader(response.Body, answerBytesMax))
 	if err != nil {
 		return result, unreachable(err)
 	}
-	if response.StatusCode != http.StatusOK {
-		return result, parseRefusal(b)
-	}
 	if json.Unmarshal(b, &result) != nil {
 		return result, errProtocol
 	}
 	return result, nil
+}
+
+// send puts one question and returns the answer to it, which is none that
+// refuses.
+func (c *Client) send(ctx context.Context, method, what string, body any) (*http.Response, error) {
+	var text []byte
+	if body != nil {
+		var err error
+		if text, err = json.Marshal(body); err != nil {
+			return nil, errProtocol
+		}
+	}
+	r, err := http.NewRequestWithContext(ctx, method, "http://coffer/v1/"+what, bytes.NewReader(text))
+	if err != nil {
+		return nil, errProtocol
+	}
+	response, err := c.http.Do(r)
+	if err != nil {
+		return nil, unreachable(err)
+	}
+	if response.StatusCode == http.StatusOK {
+		return response, nil
+	}
+	defer response.Body.Close() // nothing was written
+	b, err := io.ReadAll(io.LimitReader(response.Body, answerBytesMax))
+	if err != nil {
+		return nil, unreachable(err)
+	}
+	return nil, parseRefusal(b)
+}
+
+// Exported is an export of the audit trail as it arrived.
+type Exported struct {
+	Name       string `json:"name"`
+	Passphrase string `json:"passphrase,omitempty"`
+	Bytes      int64  `json:"bytes"`
+}
+
+// Export has the audit trail written to w.
+func (c *Client) Export(ctx context.Context, q ExportAsked, w io.Writer) (Exported, error) {
+	response, err := c.send(ctx, http.MethodPost, "audit/export", q)
+	if err != nil {
+		return Exported{}, err
+	}
+	defer response.Body.Close() // nothing was written
+	n, err := io.Copy(w, response.Body)
+	if err != nil || response.Trailer.Get(trailerWhole) != "yes" {
+		return Exported{}, errCutShort
+	}
+	return Exported{response.Header.Get(headerName), response.Header.Get(headerPassphrase), n}, nil
 }
 
 // unreachable names why there was no answer.

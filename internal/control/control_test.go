@@ -69,10 +69,10 @@ func TestSealedBoxAnswers(t *testing.T) {
 	if err != nil || s.State != ops.Sealed || s.Reason.Code != "SEAL-003" {
 		t.Fatalf("%+v %v", s, err)
 	}
-	if d, err := c.Doctor(t.Context()); err != nil || d.Verdict != ops.Fail {
+	if d, err := Ask[ops.Diagnosis](t.Context(), c, "GET", "doctor", nil); err != nil || d.Verdict != ops.Fail {
 		t.Fatalf("%+v %v", d, err)
 	}
-	_, err = c.Verify(t.Context())
+	_, err = Ask[ops.Verification](t.Context(), c, "POST", "verify", nil)
 	var refused *Error
 	if !errors.As(err, &refused) || refused.Kind() != fault.Sealed || refused.Code != "SEAL-003" || refused.Words != seal.ErrGeneration.Message() {
 		t.Fatalf("%+v", err)
@@ -122,7 +122,7 @@ func TestOnlyTheProtocolIsServed(t *testing.T) {
 	path := serve(t)
 	c := NewClient(path)
 	for _, q := range [][2]string{{"GET", "verify"}, {"POST", "status"}, {"GET", "../etc/passwd"}, {"GET", ""}} {
-		if _, err := ask[ops.Status](t.Context(), c, q[0], q[1]); err == nil {
+		if _, err := Ask[ops.Status](t.Context(), c, q[0], q[1], nil); err == nil {
 			t.Errorf("%v was served", q)
 		}
 	}

@@ -21,7 +21,10 @@ type Options struct {
 	// Agent returns the agent that acts for the console: role IT, origin
 	// console. Nobody (the zero Agent) is refused by the policy.
 	Agent func() access.Agent
-	Log   *slog.Logger // nil logs nothing
+	// SignIn signs a member of staff in at the console, and returns what signs
+	// them out again. nil: nobody can.
+	SignIn func(context.Context, Person) (agent access.Agent, end func(), err error)
+	Log    *slog.Logger // nil logs nothing
 }
 
 // Server answers on the control socket.
@@ -36,11 +39,14 @@ func NewServer(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.SignIn == nil {
+		o.SignIn = func(context.Context, Person) (access.Agent, func(), error) { return access.Agent{}, nil, errNoSignIn }
+	}
 	s := &Server{options: o, allowed: map[uint32]bool{0: true, uint32(os.Geteuid()): true}}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/status", answer(s, o.Ops.Status))
-	mux.HandleFunc("GET /v1/doctor", answer(s, o.Ops.Doctor))
-	mux.HandleFunc("POST /v1/verify", answer(s, o.Ops.Verify))
+	for pattern, handler := range s.routes() {
+		mux.HandleFunc(pattern, handler)
+	}
 	s.http = &http.Server{
 		Handler: s.admit(mux), ConnContext: withPeer,
 		ReadTimeout: idleMax, ReadHeaderTimeout: idleMax, IdleTimeout: idleMax, MaxHeaderBytes: 8 << 10,
@@ -98,19 +104,6 @@ func (s *Server) admit(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// answer serves one question of package ops.
-func answer[T any](s *Server, ask func(context.Context, access.Agent) (T, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		result, err := ask(r.Context(), s.options.Agent())
-		if err != nil {
-			s.options.Log.WarnContext(r.Context(), "control failed", "kind", fault.KindOf(err).String())
-			refuse(w, err)
-			return
-		}
-		write(w, http.StatusOK, result)
-	}
 }
 
 // Refusal is the answer when something could not be done.

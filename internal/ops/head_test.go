@@ -24,7 +24,7 @@ import (
 func TestASetBackStoreIsNeverSound(t *testing.T) {
 	at := time.Date(2026, 3, 2, 8, 59, 0, 0, time.UTC)
 	dir := filepath.Join(t.TempDir(), "store")
-	o := vault.Options{Dir: dir, Key: sealtest.Key(t), Tables: books.Tables(), MapBytes: 1 << 30, Now: func() time.Time { return at }}
+	o := vault.Options{Dir: dir, Key: sealtest.Key(t), Tables: tables(), MapBytes: 1 << 30, Now: func() time.Time { return at }}
 	v, err := vault.Create(t.Context(), accesstest.System("test"), o)
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func TestASetBackStoreIsNeverSound(t *testing.T) {
 			}
 			defer v.Close()
 			b := newBox(t)
-			b.Opened(ops.Store{Vault: v, Books: books.New(v), Seal: b.seal})
+			b.opened(t, ops.Store{Vault: v, Books: books.New(v), Seal: b.seal})
 			if l := b.line(t, "store"); l.Verdict != c.verdict || !strings.Contains(l.Value, c.words) {
 				t.Errorf("doctor: %+v", l)
 			}

@@ -2,11 +2,17 @@ package ops
 
 import (
 	"context"
+	"encoding/hex"
+	"strconv"
+	"strings"
 	"time"
 
 	"coffer/internal/access"
+	"coffer/internal/fault"
 	"coffer/internal/ident"
+	"coffer/internal/roster"
 	"coffer/internal/seal"
+	"coffer/internal/vault"
 )
 
 // SealChange says how to seal anew.
@@ -26,7 +32,47 @@ type Resealed struct {
 // Reseal seals the root key anew: to the present firmware state, with another
 // level or PIN. The former seal is dead from then on.
 func (o *Ops) Reseal(ctx context.Context, agent access.Agent, c SealChange) (Resealed, error) {
-	return Resealed{}, errStarting
+	err := o.changeSeal(ctx, agent, access.SealWrite, "reseal", func(store *Store) ([]fact, error) {
+		setup, err := o.resealSetup(store, c)
+		if err != nil {
+			return nil, err
+		}
+		if err := seal.Reseal(ctx, o.machine.TPM, o.machine.Header, o.proof(store, c.PIN), setup); err != nil {
+			return nil, err
+		}
+		return []fact{{Key: "level", Value: string(setup.Level)}, {Key: "pin", Value: yesNo(setup.PIN != "")}}, o.sealChanged(ctx)
+	})
+	if err != nil {
+		return Resealed{}, err
+	}
+	store, _, _ := o.look()
+	return Resealed{At: o.machine.Now(), Seal: store.Seal}, nil
+}
+
+var errPINs = fault.New(fault.Invalid, "Give a new PIN, or say that there is to be none, not both.")
+
+// resealSetup returns how the key is to be sealed from now on.
+func (o *Ops) resealSetup(store *Store, c SealChange) (seal.Setup, error) {
+	setup, err := o.machine.Setup()
+	if err != nil {
+		return seal.Setup{}, err
+	}
+	if c.NoPIN && c.NewPIN != "" {
+		return seal.Setup{}, errPINs
+	}
+	setup.Now, setup.PIN = o.machine.Now(), c.PIN
+	if c.Level != "" {
+		setup.Level = seal.Level(c.Level)
+	} else {
+		setup.Level = store.Seal.Level
+	}
+	if c.NewPIN != "" {
+		setup.PIN = c.NewPIN
+	}
+	if c.NoPIN {
+		setup.PIN = ""
+	}
+	return setup, nil
 }
 
 // Rotated is the result of RotateRoot and RekeyAll.
@@ -38,13 +84,56 @@ type Rotated struct {
 
 // RotateRoot replaces the root key and wraps every key of the store anew.
 func (o *Ops) RotateRoot(ctx context.Context, agent access.Agent, pin string) (Rotated, error) {
-	return Rotated{}, errStarting
+	var r Rotated
+	err := o.changeSeal(ctx, agent, access.KeyRotate, "rotate", func(store *Store) ([]fact, error) {
+		var err error
+		r, err = o.rotate(ctx, agent, store, pin)
+		return []fact{{Key: "generation", Value: strconv.FormatUint(uint64(r.Generation), 10)}}, err
+	})
+	return r, err
+}
+
+// rotate makes the next root key, has the store use it, and drops the former.
+// Cut short anywhere, FinishRotation goes on with it.
+func (o *Ops) rotate(ctx context.Context, agent access.Agent, store *Store, pin string) (Rotated, error) {
+	keys, err := keyringOf(store)
+	if err != nil {
+		return Rotated{}, err
+	}
+	next, err := seal.BeginRotation(ctx, o.machine.TPM, o.machine.Header, o.proof(store, pin))
+	if err != nil {
+		return Rotated{}, err
+	}
+	defer next.Wipe()
+	if err := keys.Rotate(ctx, request(agent, access.KeyRotate), next); err != nil {
+		return Rotated{}, err
+	}
+	if err := seal.EndRotation(ctx, o.machine.TPM, o.machine.Header, o.proof(store, pin)); err != nil {
+		return Rotated{}, err
+	}
+	return Rotated{At: o.machine.Now(), Generation: next.Generation()}, o.sealChanged(ctx)
 }
 
 // RekeyAll writes every record anew under fresh data keys, then rotates the
 // root. Work goes on meanwhile.
 func (o *Ops) RekeyAll(ctx context.Context, agent access.Agent, pin string) (Rotated, error) {
-	return Rotated{}, errStarting
+	var r Rotated
+	err := o.changeSeal(ctx, agent, access.KeyRotate, "rekey", func(store *Store) ([]fact, error) {
+		keys, err := keyringOf(store)
+		if err != nil {
+			return nil, err
+		}
+		buckets := keys.Buckets()
+		for _, b := range buckets {
+			if err := keys.Rekey(ctx, request(agent, access.KeyRotate), b); err != nil {
+				return nil, err
+			}
+		}
+		r, err = o.rotate(ctx, agent, store, pin)
+		r.Buckets = len(buckets)
+		return []fact{{Key: "buckets", Value: strconv.Itoa(len(buckets))}, {Key: "generation", Value: strconv.FormatUint(uint64(r.Generation), 10)}}, err
+	})
+	return r, err
 }
 
 // Shredded is the result of ShredClient.
@@ -55,14 +144,51 @@ type Shredded struct {
 
 // ShredClient destroys the key of a client's private data for ever: what the
 // ledger needs stays. The reason goes on record. Account is the client's
-// account number, typed as the proof that this client is meant.
+// account number, typed as the proof that this client is meant. The root is
+// rotated after, so that the old wrapped key in a free page of the store opens
+// nothing.
 func (o *Ops) ShredClient(ctx context.Context, agent access.Agent, client ident.ID[ident.Client], account, reason, pin string) (Shredded, error) {
-	return Shredded{}, errStarting
+	var s Shredded
+	err := o.changeSeal(ctx, agent, access.ClientShred, "shred", func(store *Store) ([]fact, error) {
+		if !validReason(reason) {
+			return nil, errShredReason
+		}
+		r := access.Request{Agent: agent, Action: access.ClientShred, Entity: access.Client(client), Purpose: access.Operations}
+		if err := store.Vault.View(ctx, r, func(tx *vault.Tx) error { return isAccount(tx, client, account) }); err != nil {
+			return nil, err
+		}
+		keys, err := keyringOf(store)
+		if err != nil {
+			return nil, err
+		}
+		if err := keys.Shred(ctx, r, client); err != nil {
+			return nil, err
+		}
+		rotated, err := o.rotate(ctx, o.machine.System, store, pin)
+		s = Shredded{At: o.machine.Now(), Generation: rotated.Generation}
+		return []fact{{Key: "client", Value: client.String()}, {Key: "reason", Value: reason}}, err
+	})
+	return s, err
+}
+
+var (
+	errShredReason = fault.New(fault.Invalid, "Say why this client's data is to be destroyed, in 10 to 500 characters. It goes on record.")
+	errAccount     = fault.New(fault.Invalid, "The account number that you typed is not this client's. Nothing was destroyed.")
+)
+
+// isAccount gives errAccount unless the client has that account number.
+func isAccount(tx *vault.Tx, client ident.ID[ident.Client], account string) error {
+	c, err := roster.ByAccount(tx, roster.Account(strings.ToUpper(strings.TrimSpace(account))))
+	if fault.KindOf(err) == fault.NotFound || err == nil && c.ID != client {
+		return errAccount
+	}
+	return err
 }
 
 // Certificate says what was destroyed when a box was retired.
 type Certificate struct {
 	At       time.Time             `json:"at"`
+	Clinic   string                `json:"clinic"`
 	Store    ident.ID[ident.Store] `json:"store"`
 	Sequence uint64                `json:"sequence"`
 	Events   uint64                `json:"events"`
@@ -70,9 +196,35 @@ type Certificate struct {
 	Lines    []string              `json:"lines"` // what was done
 }
 
-// Retire destroys what opens this store on this box: the sealed secret, the
-// counters, the header and the store's file. Backups and the recovery sheet
-// are the owner's to destroy. Name is the clinic's name, typed.
+var errName = fault.New(fault.Invalid, "What you typed is not the clinic's name as the boot file has it. Nothing was destroyed.")
+
+// Retire destroys what opens this store on this box: the secret sealed in the
+// TPM, the counters and the header. What is left on the disk opens with the
+// recovery sheet alone, and backups are the owner's to keep or destroy. Name
+// is the clinic's name, typed. The daemon serves nothing after.
 func (o *Ops) Retire(ctx context.Context, agent access.Agent, name string) (Certificate, error) {
-	return Certificate{}, errStarting
+	var c Certificate
+	if strings.TrimSpace(name) != o.machine.Clinic {
+		return c, errName
+	}
+	err := o.changeSeal(ctx, agent, access.StoreRetire, "retire", func(store *Store) ([]fact, error) {
+		if _, err := o.SignCheckpoint(ctx, o.machine.System); err != nil {
+			return nil, err
+		}
+		v := store.Vault.Status()
+		c = Certificate{
+			Clinic: o.machine.Clinic, Store: v.StoreID, Sequence: v.Sequence, Events: v.Events, Root: hex.EncodeToString(v.Root[:]),
+		}
+		return nil, seal.Retire(ctx, o.machine.TPM, o.machine.Header)
+	})
+	if err != nil {
+		return Certificate{}, err
+	}
+	c.At = o.machine.Now()
+	c.Lines = []string{
+		"The secret sealed in this box's TPM was made useless: its generation counter was removed.",
+		"The seal file and the copy before it were overwritten and removed.",
+		"The store's file, copied elsewhere before or after, opens with the recovery sheet and a backup alone.",
+	}
+	return c, nil
 }

@@ -3,6 +3,7 @@ package ops
 import (
 	"context"
 	"io/fs"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 // Machine is what the daemon knows of its box before the store is open.
 type Machine struct {
 	Version string           // of the daemon
+	Clinic  string           // the clinic's name, as sheets and certificates print it
 	Demo    bool             // a sample clinic
 	State   string           // directory of the store and the header
 	TPM     string           // device given to seal
@@ -26,6 +28,12 @@ type Machine struct {
 	Ports   []host.Port      // the addresses at which the daemon means to listen
 	Root    fs.FS            // the machine's root directory, os.DirFS("/")
 	Now     func() time.Time // in the clinic's zone
+	Log     *slog.Logger     // nil logs nothing
+
+	Proof  func(pin string) seal.Proof                 // what the seal is shown
+	Setup  func() (seal.Setup, error)                  // how the boot file wants the key sealed; without Now and PIN
+	System access.Agent                                // the daemon itself, for what nobody signed in can do
+	Reopen func(ctx context.Context, pin string) error // opens a shut store and has it served; nil: it cannot be
 }
 
 // Store is what there is once the store is open.
@@ -33,6 +41,7 @@ type Store struct {
 	Vault       *vault.Vault
 	Books       *books.Books
 	Till        *till.Till  // nil: payments are not compared with the books
+	Key         *seal.Key   // the root key, while the store is open
 	Seal        seal.Status // as it was at the unseal
 	Terminals   []*terminal.Terminal
 	Certificate func() (notAfter time.Time) // end of the HTTPS certificate; nil: none is used
@@ -42,13 +51,20 @@ type Store struct {
 type Ops struct {
 	machine Machine
 	started time.Time
+	setUp   *ceremony
 
 	mu      sync.Mutex
-	sealed  error  // why there is no store
-	store   *Store // nil until Opened
-	checked check  // the last check of the whole store
+	sealed  error   // why there is no store
+	store   *Store  // nil until Opened
+	checked check   // the last check of the whole store
+	memory  *memory // of past upkeep
+	reason  string  // why the recovery sheet was used while the store was shut
+	pending map[string]*pendingSheet
+	exports map[string]*pendingExport
 
 	verifying sync.Mutex // held by the one Verify that runs
+	changing  sync.Mutex // held by what changes seal, root key or data keys
+	working   sync.Mutex // held by the one backup, verification, drill or restore
 }
 
 // check is a check of the whole store: that at opening, or a Verify.
@@ -58,23 +74,41 @@ type check struct {
 }
 
 // New returns the Ops of a daemon that is starting.
-func New(m Machine) *Ops { return &Ops{machine: m, started: m.Now()} }
+func New(m Machine) *Ops {
+	if m.Log == nil {
+		m.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Ops{
+		machine: m, started: m.Now(), setUp: newCeremony(), memory: newMemory(),
+		pending: map[string]*pendingSheet{}, exports: map[string]*pendingExport{},
+	}
+}
 
 // Sealed says that the store cannot be opened, and why. A reason that is no
-// fault is kept from people, as everywhere.
+// fault is kept from people, as everywhere. It is remembered on disk until the
+// trail can have it.
 func (o *Ops) Sealed(why error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.sealed, o.store = why, nil
+	o.remember(refusal{At: o.machine.Now(), What: "open", Code: Code(why)})
 }
 
 // Opened says that the store is open. Opening it has checked it, but for what
-// was lost before.
-func (o *Ops) Opened(s Store) {
+// was lost before. What failed while it was shut goes into the trail now.
+func (o *Ops) Opened(ctx context.Context, s Store) error {
+	if err := o.recordRefusals(ctx, s.Vault); err != nil {
+		return err
+	}
+	past, err := o.recall(ctx, s.Vault)
+	if err != nil {
+		return err
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.sealed, o.store = nil, &s
+	o.sealed, o.store, o.memory = nil, &s, past
 	o.checked = check{at: o.machine.Now(), ok: s.Vault.Status().Lost == 0}
+	return nil
 }
 
 // look returns the present state.
@@ -109,7 +143,7 @@ func state(sealed error, store *Store) State {
 }
 
 var (
-	errDenied   = fault.New(fault.Denied, "Only the person who looks after the box may see this. Sign in as IT.")
+	errDenied   = fault.New(fault.Denied, "Your role does not allow this. Ask who holds the role that does: IT for the box, the owner for keys and the recovery sheet, the privacy officer for the audit trail.")
 	errStarting = fault.New(fault.Unavailable, "The store is still being opened and checked. Try again in a minute.")
 	errBusy     = fault.New(fault.Conflict, "A verification is running already. Wait for its result.")
 )
@@ -130,9 +164,17 @@ func (o *Ops) permit(ctx context.Context, agent access.Agent, action access.Acti
 	return errDenied
 }
 
+// ofStore are the actions whose object is the store itself.
+var ofStore = map[access.Action]bool{
+	access.StoreVerify: true, access.SealRead: true, access.SealWrite: true, access.RecoveryMake: true,
+	access.RecoveryTest: true, access.KeyRotate: true, access.StoreCompact: true, access.StoreRestore: true,
+	access.StoreRetire: true, access.StoreOpen: true, access.BackupRead: true, access.BackupWrite: true,
+	access.BackupVerify: true, access.BackupDrill: true,
+}
+
 func request(agent access.Agent, action access.Action) access.Request {
 	kind := access.KindNone
-	if action == access.StoreVerify {
+	if ofStore[action] {
 		kind = access.KindStore
 	}
 	return access.Request{Agent: agent, Action: action, Entity: access.Entity{Kind: kind}, Purpose: access.Operations}

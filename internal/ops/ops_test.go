@@ -50,20 +50,34 @@ func newBox(t *testing.T) *box {
 	b.machine = ops.Machine{
 		Version: "test", State: dir, TPM: sealtest.TPM(t), Header: header,
 		Root: fstest.MapFS{}, Now: func() time.Time { return b.now },
+		Clinic: "Test Clinic", System: accesstest.System("ops"),
+		Proof: func(pin string) seal.Proof { return seal.Proof{PIN: pin} },
+		Setup: func() (seal.Setup, error) { return seal.Setup{}, nil },
 	}
 	b.Ops = ops.New(b.machine)
 	return b
 }
 
+// opened says that a store is open.
+func (b *box) opened(t *testing.T, s ops.Store) {
+	t.Helper()
+	if err := b.Opened(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tables are what the tests' stores hold.
+func tables() []vault.AnyTable { return append(books.Tables(), ops.Tables()...) }
+
 // open opens an empty store with books.
 func (b *box) open(t *testing.T) *vault.Vault {
 	t.Helper()
-	v := vaulttest.Open(t, nil, books.Tables()...)
+	v := vaulttest.Open(t, nil, tables()...)
 	store := books.New(v)
 	if err := store.Setup(t.Context(), accesstest.System("setup")); err != nil {
 		t.Fatal(err)
 	}
-	b.Opened(ops.Store{Vault: v, Books: store, Seal: b.seal, Certificate: func() time.Time { return b.now.AddDate(0, 0, 90) }})
+	b.opened(t, ops.Store{Vault: v, Books: store, Seal: b.seal, Certificate: func() time.Time { return b.now.AddDate(0, 0, 90) }})
 	return v
 }
 
@@ -165,7 +179,7 @@ func TestVerifyOfASoundStore(t *testing.T) {
 func TestVerifyFindsDamage(t *testing.T) {
 	b := newBox(t)
 	dir := filepath.Join(t.TempDir(), "store")
-	o := vault.Options{Dir: dir, Key: sealtest.Key(t), Tables: books.Tables(), MapBytes: 1 << 30}
+	o := vault.Options{Dir: dir, Key: sealtest.Key(t), Tables: tables(), MapBytes: 1 << 30}
 	v, err := vault.Create(t.Context(), accesstest.System("test"), o)
 	if err != nil {
 		t.Fatal(err)
@@ -179,7 +193,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 	if err := store.Setup(t.Context(), accesstest.System("setup")); err != nil {
 		t.Fatal(err)
 	}
-	b.Opened(ops.Store{Vault: v, Books: store})
+	b.opened(t, ops.Store{Vault: v, Books: store})
 	damage(t, dir)
 	got, err := b.Verify(t.Context(), b.it)
 	if err != nil {
@@ -281,7 +295,7 @@ func TestDoctorOfAnEndingCertificate(t *testing.T) {
 	for left, want := range map[time.Duration]ops.Verdict{
 		20 * 24 * time.Hour: ops.OK, 13 * 24 * time.Hour: ops.Warn, -time.Hour: ops.Fail,
 	} {
-		b.Opened(ops.Store{Vault: v, Books: books.New(v), Seal: b.seal, Certificate: func() time.Time { return b.now.Add(left) }})
+		b.opened(t, ops.Store{Vault: v, Books: books.New(v), Seal: b.seal, Certificate: func() time.Time { return b.now.Add(left) }})
 		if l := b.line(t, "certificate"); l.Verdict != want {
 			t.Errorf("%v: %+v", left, l)
 		}
@@ -390,7 +404,7 @@ func terminals(t *testing.T) []*terminal.Terminal {
 func TestTerminalsAnswerOrNot(t *testing.T) {
 	b := newBox(t)
 	v := b.open(t)
-	b.Opened(ops.Store{Vault: v, Books: books.New(v), Seal: b.seal, Terminals: terminals(t)})
+	b.opened(t, ops.Store{Vault: v, Books: books.New(v), Seal: b.seal, Terminals: terminals(t)})
 	s, err := b.Status(t.Context(), b.it)
 	if err != nil || len(s.Terminals) != 2 {
 		t.Fatalf("%+v %v", s, err)

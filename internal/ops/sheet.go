@@ -2,10 +2,19 @@ package ops
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	mathrand "math/rand/v2"
+	"strings"
 	"time"
 
 	"coffer/internal/access"
+	"coffer/internal/fault"
 	"coffer/internal/ident"
+	"coffer/internal/recovery"
+	"coffer/internal/seal"
 )
 
 // Form is how a recovery sheet is made.
@@ -49,21 +58,207 @@ type Asked struct {
 	Group int `json:"group"`
 }
 
-// NewSheet makes a recovery sheet that is to replace the present one.
-func (o *Ops) NewSheet(ctx context.Context, agent access.Agent, form Form) (Sheet, error) {
-	return Sheet{}, errStarting
+// pendingSheet is a sheet that waits in memory to be confirmed.
+type pendingSheet struct {
+	seed    *recovery.Seed
+	answers []string // the groups asked for, as printed
+	until   time.Time
+	tries   int
 }
 
-// NewSheetByProof is NewSheet for the console, where nobody is signed in: the
-// present sheet is the proof. While none is in force, none is due.
+// sheetPatience is how long a sheet waits; sheetTries how often its groups may
+// be typed wrong before another sheet must be made.
+const (
+	sheetPatience = 30 * time.Minute
+	sheetTries    = 5
+)
+
+var (
+	errForm      = fault.New(fault.Invalid, "Choose one sheet, or three shares of which two open.")
+	errSheetGone = fault.New(fault.NotFound, "This recovery sheet is not waiting any more: it was confirmed, typed wrong five times, or half an hour has passed. Destroy what you wrote down and make a new one.")
+	errProof     = fault.New(fault.Denied, "A recovery sheet is in force. Show it (or two of its shares) to make another, or have the owner sign in.")
+)
+
+// NewSheet makes a recovery sheet that is to replace the present one.
+func (o *Ops) NewSheet(ctx context.Context, agent access.Agent, form Form) (Sheet, error) {
+	var sheet Sheet
+	err := o.act(ctx, agent, access.RecoveryMake, "sheet.new", func(store *Store) ([]fact, error) {
+		var err error
+		sheet, err = o.newSheet(store, form)
+		return []fact{{Key: "form", Value: string(form)}, {Key: "sheet", Value: sheet.Fingerprint}}, err
+	})
+	return sheet, err
+}
+
+// NewSheetByProof is NewSheet for the console, where no owner is signed in:
+// the present sheet is the proof. While none is in force, none is due. It
+// needs what recovery.test needs; the sheet itself is the daemon's act.
 func (o *Ops) NewSheetByProof(ctx context.Context, agent access.Agent, form Form, papers ...string) (Sheet, error) {
-	return Sheet{}, errStarting
+	store, err := o.open(ctx, agent, access.RecoveryTest)
+	if err != nil {
+		return Sheet{}, err
+	}
+	if store.Seal.Recovery {
+		tested, err := o.TestSheet(ctx, agent, papers...)
+		if err != nil {
+			return Sheet{}, err
+		}
+		if !tested.OK {
+			return Sheet{}, errProof
+		}
+	} else if err := o.noteConsole(ctx, agent, "sheet.first"); err != nil {
+		return Sheet{}, err
+	}
+	return o.NewSheet(ctx, o.machine.System, form)
+}
+
+// noteConsole puts on record who is at the console for an act of the daemon.
+func (o *Ops) noteConsole(ctx context.Context, agent access.Agent, what string) error {
+	return o.act(ctx, agent, access.RecoveryTest, what, func(*Store) ([]fact, error) { return nil, nil })
+}
+
+func (o *Ops) newSheet(store *Store, form Form) (Sheet, error) {
+	if form != OneSheet && form != ThreeShares {
+		return Sheet{}, errForm
+	}
+	seed := recovery.New()
+	papers, err := papersOf(seed, form)
+	if err != nil {
+		seed.Wipe()
+		return Sheet{}, err
+	}
+	fingerprint := seed.Public().Fingerprint()
+	_, attestation := store.Vault.AuditKeys().Fingerprints()
+	sheet := Sheet{
+		ID: rand.Text(), Clinic: o.machine.Clinic, Store: store.Vault.Status().StoreID, Made: o.machine.Now(), Form: form,
+		Fingerprint: hex.EncodeToString(fingerprint[:]), Attestation: attestation,
+		TrailKey: store.Vault.AuditKeys().Text(), Papers: papers, Ask: twoGroups(papers),
+	}
+	p := &pendingSheet{seed: seed, until: o.machine.Now().Add(sheetPatience)}
+	for _, a := range sheet.Ask {
+		p.answers = append(p.answers, papers[a.Paper-1].Groups[a.Group-1])
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.forgetOld()
+	o.pending[sheet.ID] = p
+	return sheet, nil
+}
+
+// papersOf returns what is printed: the seed itself, or its shares.
+func papersOf(seed *recovery.Seed, form Form) ([]Paper, error) {
+	if form == OneSheet {
+		return []Paper{{Number: 1, Text: seed.Text(), Groups: seed.Groups()}}, nil
+	}
+	shares, err := seed.Split(sharesNeeded, sharesMade)
+	if err != nil {
+		return nil, err
+	}
+	var papers []Paper
+	for i, s := range shares {
+		papers = append(papers, Paper{Number: i + 1, Text: s.Text(), Groups: s.Groups()})
+	}
+	return papers, nil
+}
+
+// Two of three shares open.
+const (
+	sharesNeeded = 2
+	sharesMade   = 3
+)
+
+// twoGroups picks two groups at random: of one sheet two different ones, of
+// shares one each of two papers.
+func twoGroups(papers []Paper) []Asked {
+	one := Asked{1 + mathrand.IntN(len(papers)), 1 + mathrand.IntN(len(papers[0].Groups))}
+	for {
+		two := Asked{1 + mathrand.IntN(len(papers)), 1 + mathrand.IntN(len(papers[0].Groups))}
+		if two.Group != one.Group && (len(papers) == 1 || two.Paper != one.Paper) {
+			return []Asked{one, two}
+		}
+	}
 }
 
 // ConfirmSheet puts a sheet in force when the answers are the groups that it
 // asked for, in that order. PIN is the present one, if there is one.
 func (o *Ops) ConfirmSheet(ctx context.Context, agent access.Agent, id string, answers []string, pin string) error {
-	return errStarting
+	err := o.changeSeal(ctx, agent, access.RecoveryMake, "sheet.confirm", func(store *Store) ([]fact, error) {
+		p, err := o.takeSheet(id, answers)
+		if err != nil {
+			return nil, err
+		}
+		if err := seal.SetRecovery(ctx, o.machine.TPM, o.machine.Header, o.proof(store, pin), p.seed.Public()); err != nil {
+			return nil, err
+		}
+		fingerprint := p.seed.Public().Fingerprint()
+		o.mu.Lock()
+		delete(o.pending, id)
+		o.mu.Unlock()
+		p.seed.Wipe()
+		return []fact{{Key: "sheet", Value: hex.EncodeToString(fingerprint[:])}}, o.sealChanged(ctx)
+	})
+	if err == nil {
+		o.setUp.end()
+	}
+	return err
+}
+
+// ConfirmSheetByProof is ConfirmSheet for a sheet of NewSheetByProof: whoever
+// types its groups back is who was shown it.
+func (o *Ops) ConfirmSheetByProof(ctx context.Context, agent access.Agent, id string, answers []string, pin string) error {
+	if err := o.noteConsole(ctx, agent, "sheet.confirm"); err != nil {
+		return err
+	}
+	return o.ConfirmSheet(ctx, o.machine.System, id, answers, pin)
+}
+
+// takeSheet returns the waiting sheet if the answers are right.
+func (o *Ops) takeSheet(id string, answers []string) (*pendingSheet, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.forgetOld()
+	p := o.pending[id]
+	if p == nil {
+		return nil, errSheetGone
+	}
+	for i, want := range p.answers {
+		if i < len(answers) && sameGroup(answers[i], want) {
+			continue
+		}
+		if p.tries++; p.tries >= sheetTries {
+			p.seed.Wipe()
+			delete(o.pending, id)
+			return nil, errSheetGone
+		}
+		return nil, fault.New(fault.Invalid, "Group %v that you typed is not what the sheet says. Look at the paper again: it must be readable the day it is needed.", fault.Int(i+1))
+	}
+	return p, nil
+}
+
+// sameGroup compares a typed group with a printed one as package recovery
+// reads them: case, spaces and look-alikes do not matter.
+func sameGroup(typed, printed string) bool {
+	return subtle.ConstantTimeCompare([]byte(plainGroup(typed)), []byte(plainGroup(printed))) == 1
+}
+
+var plainLetters = strings.NewReplacer(" ", "", "-", "", "O", "0", "I", "1", "L", "1")
+
+func plainGroup(s string) string { return plainLetters.Replace(strings.ToUpper(strings.TrimSpace(s))) }
+
+// sealChanged reads the seal's state anew after a change.
+func (o *Ops) sealChanged(ctx context.Context) error {
+	s, err := seal.Inspect(ctx, o.machine.TPM, o.machine.Header)
+	if err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.store != nil {
+		changed := *o.store
+		changed.Seal = s
+		o.store = &changed
+	}
+	return nil
 }
 
 // SheetTested is the result of TestSheet.
@@ -74,35 +269,59 @@ type SheetTested struct {
 }
 
 // TestSheet says whether the papers would open the store: a rehearsal, which
-// goes on record.
+// goes on record. A typing mistake is a fault that names the group.
 func (o *Ops) TestSheet(ctx context.Context, agent access.Agent, papers ...string) (SheetTested, error) {
-	return SheetTested{}, errStarting
+	t := SheetTested{At: o.machine.Now()}
+	t.Next = t.At.Add(sheetAgeMax)
+	err := o.act(ctx, agent, access.RecoveryTest, "sheet.test", func(*Store) ([]fact, error) {
+		seed, err := recovery.Read(papers...)
+		if err != nil {
+			return nil, err
+		}
+		defer seed.Wipe()
+		err = seal.TestRecovery(o.machine.Header, seed)
+		t.OK = err == nil
+		if errors.Is(err, recovery.ErrWrongSeed) {
+			err = nil
+		}
+		return []fact{{Key: "opens", Value: yesNo(t.OK)}}, err
+	})
+	if err == nil && t.OK {
+		store, _, _ := o.look()
+		err = o.note(ctx, store, agent, access.RecoveryTest, upkeepRecord{Chore: choreRehearsal, OK: true})
+	}
+	return t, err
 }
 
 // SetUp reports whether the store has no recovery sheet yet: then nothing but
 // the ceremony that makes one is served.
-func (o *Ops) SetUp() bool { return false }
+func (o *Ops) SetUp() bool {
+	store, _, _ := o.look()
+	return store != nil && !store.Seal.Recovery
+}
+
+// SetUpDone returns a channel that closes when the first sheet is in force.
+func (o *Ops) SetUpDone() <-chan struct{} { return o.setUp.done }
+
+// SetUpCode returns the code that the ceremony of the first run asks for. It
+// is of this start of the daemon alone, and worth nothing once a sheet is in
+// force.
+func (o *Ops) SetUpCode() string { return o.setUp.code }
 
 // SetUpSheet makes the first sheet for who knows the set-up code, which the
 // daemon wrote to its journal.
 func (o *Ops) SetUpSheet(ctx context.Context, origin access.Origin, code string, form Form) (Sheet, error) {
-	return Sheet{}, errStarting
+	if err := o.admitSetUp(ctx, origin, code); err != nil {
+		return Sheet{}, err
+	}
+	return o.NewSheet(ctx, o.machine.System, form)
 }
 
 // SetUpConfirm puts the first sheet in force; the clinic is served from then
 // on.
 func (o *Ops) SetUpConfirm(ctx context.Context, origin access.Origin, code, id string, answers []string, pin string) error {
-	return errStarting
-}
-
-// Unlock tries to open a sealed store with the PIN. A store that opens is
-// served at once, without a restart.
-func (o *Ops) Unlock(ctx context.Context, origin access.Origin, pin string) error {
-	return errStarting
-}
-
-// OpenBySheet opens a sealed store with the recovery sheet and seals it to
-// this TPM anew, with the PIN if one is given. The reason goes on record.
-func (o *Ops) OpenBySheet(ctx context.Context, origin access.Origin, papers []string, pin, reason string) error {
-	return errStarting
+	if err := o.admitSetUp(ctx, origin, code); err != nil {
+		return err
+	}
+	return o.ConfirmSheet(ctx, o.machine.System, id, answers, pin)
 }

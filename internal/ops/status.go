@@ -21,6 +21,7 @@ type Status struct {
 	Version   string        `json:"version"`
 	State     State         `json:"state"`
 	Reason    *Reason       `json:"reason,omitempty"` // why it is sealed
+	Clinic    string        `json:"clinic"`
 	Demo      bool          `json:"demo"`
 	Started   time.Time     `json:"started"`
 	Seal      *seal.Status  `json:"seal,omitempty"`
@@ -72,7 +73,7 @@ func (o *Ops) Status(ctx context.Context, agent access.Agent) (Status, error) {
 		return Status{}, err
 	}
 	s := Status{
-		Version: o.machine.Version, State: state(sealed, store), Demo: o.machine.Demo,
+		Version: o.machine.Version, State: state(sealed, store), Clinic: o.machine.Clinic, Demo: o.machine.Demo,
 		Started: o.started, Terminals: []TerminalRow{},
 	}
 	if sealed != nil {

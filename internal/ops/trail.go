@@ -2,11 +2,16 @@ package ops
 
 import (
 	"context"
-	"io"
+	"encoding/base64"
+	"strings"
 	"time"
 
 	"coffer/internal/access"
+	"coffer/internal/audit"
+	"coffer/internal/fault"
 	"coffer/internal/ident"
+	"coffer/internal/roster"
+	"coffer/internal/vault"
 )
 
 // TrailQuery narrows the audit trail; zero fields do not narrow.
@@ -58,15 +63,106 @@ type ChainBadge struct {
 	Reason   *Reason   `json:"reason,omitempty"`   // what is wrong
 }
 
-// Trail returns a page of the trail for the privacy officer.
+// Hours of the clinic; an event outside of them is after hours.
+const (
+	hoursBegin = 7
+	hoursEnd   = 20
+)
+
+// Trail returns a page of the trail for the privacy officer. That it was read,
+// and for whom, is an event itself.
 func (o *Ops) Trail(ctx context.Context, agent access.Agent, q TrailQuery) (Trail, error) {
-	return Trail{}, errStarting
+	store, err := o.open(ctx, agent, access.AuditRead)
+	if err != nil {
+		return Trail{}, err
+	}
+	page, err := store.Vault.Trail(ctx, request(agent, access.AuditRead), q.vault(o.machine.Now().Location()))
+	if err != nil {
+		return Trail{}, err
+	}
+	t := Trail{Client: q.Client, Events: []TrailEvent{}, Size: page.Head.Size, Next: page.Next}
+	for _, e := range page.Events {
+		t.Events = append(t.Events, trailEvent(e))
+	}
+	t.Badge = o.badge(store)
+	return t, nil
+}
+
+func (q TrailQuery) vault(zone *time.Location) vault.TrailQuery {
+	v := vault.TrailQuery{
+		Since: q.From, Until: q.Until, Before: q.Before, Actor: q.Actor, Act: q.Act,
+		Outcome: audit.Outcome(q.Outcome), Client: q.Client, Limit: q.Limit,
+	}
+	if q.AfterHours {
+		v.Also = func(e vault.TrailEvent) bool { return afterHours(e.Time.In(zone)) }
+	}
+	return v
+}
+
+// afterHours reports whether the clinic is closed at that local time.
+func afterHours(t time.Time) bool {
+	return t.Hour() < hoursBegin || t.Hour() >= hoursEnd || t.Weekday() == time.Saturday || t.Weekday() == time.Sunday
+}
+
+func trailEvent(e vault.TrailEvent) TrailEvent {
+	row := TrailEvent{
+		Number: e.Seq, Time: e.Time, Actor: e.Actor, Via: e.Via, Act: e.Act, Object: e.Object, Outcome: string(e.Outcome),
+	}
+	for _, d := range e.Details {
+		row.Details = append(row.Details, TrailDetail{d.Key, d.Value})
+	}
+	return row
 }
 
 // WhoLooked returns the events that touched the client whom who names: an
 // account number such as "P-004217", or an identifier.
 func (o *Ops) WhoLooked(ctx context.Context, agent access.Agent, who string, q TrailQuery) (Trail, error) {
-	return Trail{}, errStarting
+	id, err := o.clientOf(ctx, agent, who)
+	if err != nil {
+		return Trail{}, err
+	}
+	q.Client = id
+	return o.Trail(ctx, agent, q)
+}
+
+// clientOf finds the client by account number or identifier, on behalf of who
+// may read the trail.
+func (o *Ops) clientOf(ctx context.Context, agent access.Agent, who string) (ident.ID[ident.Client], error) {
+	if id, err := ident.Parse[ident.Client](who); err == nil {
+		return id, nil
+	}
+	store, err := o.open(ctx, agent, access.AuditRead)
+	if err != nil {
+		return ident.ID[ident.Client]{}, err
+	}
+	var id ident.ID[ident.Client]
+	err = store.Vault.View(ctx, request(agent, access.AuditRead), func(tx *vault.Tx) error {
+		c, err := roster.ByAccount(tx, roster.Account(strings.ToUpper(strings.TrimSpace(who))))
+		id = c.ID
+		return err
+	})
+	return id, err
+}
+
+// ChainBadge says whether the trail is known to be whole.
+func (o *Ops) ChainBadge(ctx context.Context, agent access.Agent) (ChainBadge, error) {
+	store, err := o.open(ctx, agent, access.AuditVerify)
+	if err != nil {
+		return ChainBadge{}, err
+	}
+	err = store.Vault.View(ctx, request(agent, access.AuditVerify), func(*vault.Tx) error { return nil })
+	return o.badge(store), err
+}
+
+// badge is ChainBadge for who may see it anyway.
+func (o *Ops) badge(store *Store) ChainBadge {
+	_, checked, _ := o.look()
+	signed, at := store.Vault.LatestCheckpoint()
+	b := ChainBadge{OK: checked.ok, Checked: checked.at, Signed: signed.Size, SignedAt: at, ByTPM: signed.Quote != nil}
+	if !checked.ok {
+		b.Reason = &Reason{Code: "AUDIT-001", Words: "The last check of the store found it not as it was written. Have cofferctl verify run, and compare the last checkpoint that you hold outside of this box."}
+	}
+	return b
 }
 
 // Checkpoint is the newest signed head of the trail.
@@ -87,44 +183,60 @@ type Consistency struct {
 	Proof []string `json:"proof"` // base64
 }
 
-// LatestCheckpoint returns the newest checkpoint, for browsers that witness.
+// LatestCheckpoint returns the newest checkpoint, for browsers that witness;
+// NotFound before the first. The event that it was asked for is on record.
 func (o *Ops) LatestCheckpoint(ctx context.Context, agent access.Agent) (Checkpoint, error) {
-	return Checkpoint{}, errStarting
+	store, err := o.open(ctx, agent, access.AuditWitness)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	if err := store.Vault.View(ctx, request(agent, access.AuditWitness), func(*vault.Tx) error { return nil }); err != nil {
+		return Checkpoint{}, err
+	}
+	signed, at := store.Vault.LatestCheckpoint()
+	if len(signed.Note) == 0 {
+		return Checkpoint{}, errUnsigned
+	}
+	return checkpoint(signed, at), nil
 }
+
+var errUnsigned = fault.New(fault.NotFound, "No checkpoint of the audit trail has been signed yet. One is signed every quarter of an hour.")
 
 // SignCheckpoint signs the trail as it is now.
 func (o *Ops) SignCheckpoint(ctx context.Context, agent access.Agent) (Checkpoint, error) {
-	return Checkpoint{}, errStarting
+	store, err := o.open(ctx, agent, access.AuditCheckpoint)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	signed, err := store.Vault.Checkpoint(ctx, request(agent, access.AuditCheckpoint))
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	_, at := store.Vault.LatestCheckpoint()
+	return checkpoint(signed, at), nil
+}
+
+func checkpoint(s audit.Signed, at time.Time) Checkpoint {
+	return Checkpoint{
+		Origin: s.Origin, Size: s.Size, Root: base64.StdEncoding.EncodeToString(s.Root[:]),
+		Note: string(s.Note), At: at, ByTPM: s.Quote != nil,
+	}
 }
 
 // Consistency proves that a trail of old events is the beginning of that of
 // size events.
 func (o *Ops) Consistency(ctx context.Context, agent access.Agent, old, size uint64) (Consistency, error) {
-	return Consistency{}, errStarting
-}
-
-// Export says what leaves the box, and how.
-type Export struct {
-	Query  TrailQuery
-	Plain  bool   // not encrypted; then a Reason is due
-	Reason string // goes on record
-}
-
-// ExportReady is an export that may be fetched once, within ten minutes, by
-// who prepared it.
-type ExportReady struct {
-	ID         string `json:"id"`
-	Name       string `json:"name"`                 // of the file
-	Passphrase string `json:"passphrase,omitempty"` // shown once; empty for a plain export
-}
-
-// PrepareExport puts the export on record and makes its passphrase.
-func (o *Ops) PrepareExport(ctx context.Context, agent access.Agent, e Export) (ExportReady, error) {
-	return ExportReady{}, errStarting
-}
-
-// WriteExport writes a prepared export: a tar of checkpoints, leaves and
-// openings, encrypted by age with the passphrase unless it is plain.
-func (o *Ops) WriteExport(ctx context.Context, agent access.Agent, id string, w io.Writer) error {
-	return errStarting
+	store, err := o.open(ctx, agent, access.AuditWitness)
+	if err != nil {
+		return Consistency{}, err
+	}
+	hashes, err := store.Vault.Consistency(ctx, request(agent, access.AuditWitness), old, size)
+	if err != nil {
+		return Consistency{}, err
+	}
+	c := Consistency{Old: old, New: size, Proof: []string{}}
+	for _, h := range hashes {
+		c.Proof = append(c.Proof, base64.StdEncoding.EncodeToString(h[:]))
+	}
+	return c, nil
 }

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -8,8 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"coffer/internal/backup"
 	"coffer/internal/fault"
 	"coffer/internal/host"
+	"coffer/internal/recovery"
 	"coffer/internal/seal"
 	"coffer/internal/vault"
 )
@@ -17,12 +20,23 @@ import (
 // NoStore is the code of a seal whose store is not there.
 const NoStore = "STORE-001"
 
+// StoreLocked is the code of a store that another process has open.
+const StoreLocked = "STORE-002"
+
+// WrongKey are the codes of a recovery sheet that is not the one.
+var WrongKey = []string{"SHEET-009", "BACKUP-006"}
+
 // Code returns the stable code of an error that has one, or "".
 func Code(err error) string {
-	if errors.Is(err, vault.ErrNoStore) {
+	switch {
+	case errors.Is(err, vault.ErrNoStore):
 		return NoStore
+	case errors.Is(err, vault.ErrInUse):
+		return StoreLocked
+	case errors.Is(err, recovery.ErrWrongSeed):
+		return WrongKey[0]
 	}
-	return seal.Code(err)
+	return cmp.Or(seal.Code(err), string(backup.Code(err)))
 }
 
 // forIT turns what the vault says to the people of the clinic into what it

@@ -110,7 +110,7 @@ func newClinic(t testing.TB, options sim.Options) *clinic {
 	}
 	var tables []vault.AnyTable
 	for _, part := range [][]vault.AnyTable{
-		identity.Tables(), roster.Tables(), schedule.Tables(), books.Tables(), billing.Tables(), till.Tables(),
+		identity.Tables(), roster.Tables(), schedule.Tables(), books.Tables(), billing.Tables(), till.Tables(), ops.Tables(),
 	} {
 		tables = append(tables, part...)
 	}
@@ -159,8 +159,10 @@ func (c *clinic) open(options sim.Options, zone *time.Location) {
 
 // box tells the page of the box how this test's box is.
 func (c *clinic) box(accounts *books.Books) *ops.Ops {
-	o := ops.New(ops.Machine{Version: "test", State: c.t.TempDir(), Root: os.DirFS(c.t.TempDir()), Now: c.clock.now})
-	o.Opened(ops.Store{Vault: c.vault, Books: accounts, Terminals: c.terminals})
+	o := ops.New(ops.Machine{
+		Version: "test", Clinic: clinicName, State: c.t.TempDir(), Root: os.DirFS(c.t.TempDir()), Now: c.clock.now, System: accesstest.System("ops"),
+	})
+	c.must(o.Opened(c.t.Context(), ops.Store{Vault: c.vault, Books: accounts, Terminals: c.terminals}))
 	return o
 }
 

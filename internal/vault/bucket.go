@@ -58,6 +58,7 @@ var (
 	BucketCredentials   = Bucket{0x0016, "credentials", Tokens, K, 1}
 	BucketAuthority     = Bucket{0x0017, "authority", Box, K, 1}
 	BucketBackups       = Bucket{0x0019, "backups", Box, D1, 1}
+	BucketUpkeep        = Bucket{0x0018, "upkeep", Box, D0, 1}
 	BucketAppointments  = Bucket{0x0020, "appointments", Service, D2, 1}
 	BucketEncounters    = Bucket{0x0021, "encounters", Service, D2, 1}
 	BucketFees          = Bucket{0x0022, "fees", Service, D0, 1}

@@ -1,0 +1,275 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+
+	"coffer/internal/access"
+	"coffer/internal/fault"
+	"coffer/internal/ops"
+)
+
+// Person is a member of staff who signs in at the console for one act that
+// IT may not do.
+type Person struct {
+	Name     string `json:"name"`
+	Password string `json:"password"`
+	Code     string `json:"code"`
+}
+
+// None is the body of a question that has nothing to say.
+type None struct{}
+
+// SheetAsked asks for a recovery sheet: by the present one, by the owner who
+// signs in, or with nothing while none is in force.
+type SheetAsked struct {
+	Form   ops.Form `json:"form"`
+	Papers []string `json:"papers,omitempty"`
+	As     *Person  `json:"as,omitempty"`
+}
+
+// SheetTyped is what was typed back of a sheet.
+type SheetTyped struct {
+	ID      string   `json:"id"`
+	Answers []string `json:"answers"`
+	PIN     string   `json:"pin,omitempty"`
+}
+
+// SheetShown is a recovery sheet that is shown as a proof.
+type SheetShown struct {
+	Papers []string `json:"papers"`
+	PIN    string   `json:"pin,omitempty"` // the new one
+	Reason string   `json:"reason,omitempty"`
+}
+
+// PINGiven carries the present PIN, empty when there is none.
+type PINGiven struct {
+	PIN string `json:"pin,omitempty"`
+}
+
+// RotationAsked asks for a new root key, and for new data keys with Data.
+type RotationAsked struct {
+	PIN  string `json:"pin,omitempty"`
+	Data bool   `json:"data,omitempty"`
+}
+
+// BackupAsked names a target, a backup and a level; each may be empty.
+type BackupAsked struct {
+	Target string `json:"target,omitempty"`
+	Name   string `json:"name,omitempty"`
+	Level  int    `json:"level,omitempty"`
+}
+
+// TailAsked narrows what IT sees of the audit trail.
+type TailAsked struct {
+	Limit  int    `json:"limit,omitempty"`
+	Before uint64 `json:"before,omitempty"`
+}
+
+// ExportAsked asks for an export, as the privacy officer.
+type ExportAsked struct {
+	Openings bool   `json:"openings,omitempty"`
+	Plain    bool   `json:"plain,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+	As       Person `json:"as"`
+}
+
+// RetirementAsked asks for the end of the store on this box, as the owner.
+type RetirementAsked struct {
+	Clinic string `json:"clinic"`
+	As     Person `json:"as"`
+}
+
+// Done is the answer to an act that has nothing to tell but that it was done.
+type Done struct {
+	Done bool `json:"done"`
+}
+
+// routes are the questions that the server answers.
+func (s *Server) routes() map[string]http.HandlerFunc {
+	o := s.options.Ops
+	return map[string]http.HandlerFunc{
+		"GET /v1/status":            question(s, o.Status),
+		"GET /v1/doctor":            question(s, o.Doctor),
+		"POST /v1/verify":           question(s, o.Verify),
+		"GET /v1/seal":              question(s, o.SealState),
+		"POST /v1/seal/unlock":      answer(s, s.unlock),
+		"POST /v1/seal/reseal":      answer(s, o.Reseal),
+		"POST /v1/recovery/sheet":   answer(s, s.newSheet),
+		"POST /v1/recovery/confirm": answer(s, s.confirmSheet),
+		"POST /v1/recovery/test":    answer(s, s.testSheet),
+		"POST /v1/recovery/open":    answer(s, s.openBySheet),
+		"POST /v1/key/rotate":       answer(s, s.rotate),
+		"GET /v1/backups":           question(s, o.Backups),
+		"POST /v1/backups/create":   answer(s, s.backUp),
+		"POST /v1/backups/verify":   answer(s, s.verifyBackup),
+		"POST /v1/backups/drill":    question(s, o.DrillNow),
+		"POST /v1/restore":          answer(s, s.restore),
+		"POST /v1/audit/tail":       answer(s, s.tail),
+		"POST /v1/audit/verify":     question(s, o.VerifyTrail),
+		"POST /v1/audit/checkpoint": question(s, o.SignCheckpoint),
+		"POST /v1/audit/export":     s.export,
+		"POST /v1/store/compact":    question(s, o.Compact),
+		"POST /v1/store/accept":     answer(s, s.acceptLoss),
+		"POST /v1/ledger/check":     question(s, o.CheckBooks),
+		"POST /v1/retire":           answer(s, s.retire),
+	}
+}
+
+// bodyMax bounds what a question may say: a few recovery shares.
+const bodyMax = 16 << 10
+
+var errBody = fault.New(fault.Invalid, "The daemon does not understand this question. Use the cofferctl that came with it.")
+
+// question serves one that says nothing beyond its name.
+func question[T any](s *Server, ask func(context.Context, access.Agent) (T, error)) http.HandlerFunc {
+	return answer(s, func(ctx context.Context, agent access.Agent, _ None) (T, error) { return ask(ctx, agent) })
+}
+
+// answer serves one question of package ops.
+func answer[Q, T any](s *Server, ask func(context.Context, access.Agent, Q) (T, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var q Q
+		err := decode(r, &q)
+		var result T
+		if err == nil {
+			result, err = ask(r.Context(), s.options.Agent(), q)
+		}
+		if err != nil {
+			s.failed(r.Context(), w, err)
+			return
+		}
+		write(w, http.StatusOK, result)
+	}
+}
+
+func (s *Server) failed(ctx context.Context, w http.ResponseWriter, err error) {
+	s.options.Log.WarnContext(ctx, "control failed", "kind", fault.KindOf(err).String())
+	refuse(w, err)
+}
+
+// decode reads the body of a question; an empty one is the zero value.
+func decode(r *http.Request, q any) error {
+	b, err := io.ReadAll(io.LimitReader(r.Body, bodyMax+1))
+	if err != nil || len(b) > bodyMax {
+		return errBody
+	}
+	if len(b) > 0 && json.Unmarshal(b, q) != nil {
+		return errBody
+	}
+	return nil
+}
+
+func done(err error) (Done, error) { return Done{err == nil}, err }
+
+var errNoSignIn = fault.New(fault.Unavailable, "Nobody can sign in before the books are open. Open them first, then do it again.")
+
+// as signs the person in, does something as that person, and signs out.
+func as[T any](ctx context.Context, s *Server, p Person, do func(access.Agent) (T, error)) (T, error) {
+	var none T
+	agent, end, err := s.options.SignIn(ctx, p)
+	if err != nil {
+		return none, err
+	}
+	defer end()
+	return do(agent)
+}
+
+func (s *Server) unlock(ctx context.Context, agent access.Agent, q PINGiven) (Done, error) {
+	return done(s.options.Ops.Unlock(ctx, agent.Origin(), q.PIN))
+}
+
+func (s *Server) newSheet(ctx context.Context, agent access.Agent, q SheetAsked) (ops.Sheet, error) {
+	if q.As != nil {
+		return as(ctx, s, *q.As, func(owner access.Agent) (ops.Sheet, error) {
+			return s.options.Ops.NewSheet(ctx, owner, q.Form)
+		})
+	}
+	return s.options.Ops.NewSheetByProof(ctx, agent, q.Form, q.Papers...)
+}
+
+func (s *Server) confirmSheet(ctx context.Context, agent access.Agent, q SheetTyped) (Done, error) {
+	return done(s.options.Ops.ConfirmSheetByProof(ctx, agent, q.ID, q.Answers, q.PIN))
+}
+
+func (s *Server) testSheet(ctx context.Context, agent access.Agent, q SheetShown) (ops.SheetTested, error) {
+	return s.options.Ops.TestSheet(ctx, agent, q.Papers...)
+}
+
+func (s *Server) openBySheet(ctx context.Context, agent access.Agent, q SheetShown) (Done, error) {
+	return done(s.options.Ops.OpenBySheet(ctx, agent.Origin(), q.Papers, q.PIN, q.Reason))
+}
+
+func (s *Server) rotate(ctx context.Context, agent access.Agent, q RotationAsked) (ops.Rotated, error) {
+	if q.Data {
+		return s.options.Ops.RekeyAll(ctx, agent, q.PIN)
+	}
+	return s.options.Ops.RotateRoot(ctx, agent, q.PIN)
+}
+
+func (s *Server) backUp(ctx context.Context, agent access.Agent, q BackupAsked) (ops.BackupMade, error) {
+	return s.options.Ops.BackUpNow(ctx, agent, q.Target)
+}
+
+func (s *Server) verifyBackup(ctx context.Context, agent access.Agent, q BackupAsked) (ops.BackupVerified, error) {
+	return s.options.Ops.VerifyBackup(ctx, agent, q.Target, q.Name, q.Level)
+}
+
+func (s *Server) restore(ctx context.Context, agent access.Agent, q ops.Restoring) (ops.Restored, error) {
+	return s.options.Ops.Restore(ctx, agent.Origin(), q)
+}
+
+func (s *Server) tail(ctx context.Context, agent access.Agent, q TailAsked) (ops.Tail, error) {
+	return s.options.Ops.Tail(ctx, agent, q.Before, q.Limit)
+}
+
+func (s *Server) acceptLoss(ctx context.Context, agent access.Agent, q SheetShown) (Done, error) {
+	return done(s.options.Ops.AcceptLoss(ctx, agent.Origin(), q.Papers, q.PIN, q.Reason))
+}
+
+func (s *Server) retire(ctx context.Context, _ access.Agent, q RetirementAsked) (ops.Certificate, error) {
+	return as(ctx, s, q.As, func(owner access.Agent) (ops.Certificate, error) {
+		return s.options.Ops.Retire(ctx, owner, q.Clinic)
+	})
+}
+
+// The headers of an export that is being sent. The body is the file; its
+// trailer says whether it is whole.
+const (
+	headerName       = "Coffer-Export"
+	headerPassphrase = "Coffer-Passphrase"
+	trailerWhole     = "Coffer-Whole"
+)
+
+// export sends an export of the trail to the privacy officer who signs in.
+func (s *Server) export(w http.ResponseWriter, r *http.Request) {
+	var q ExportAsked
+	if err := decode(r, &q); err != nil {
+		s.failed(r.Context(), w, err)
+		return
+	}
+	_, err := as(r.Context(), s, q.As, func(officer access.Agent) (None, error) {
+		ready, err := s.options.Ops.PrepareExport(r.Context(), officer, ops.Export{Openings: q.Openings, Plain: q.Plain, Reason: q.Reason})
+		if err != nil {
+			return None{}, err
+		}
+		h := w.Header()
+		h.Set("Content-Type", "application/octet-stream")
+		h.Set("Trailer", trailerWhole)
+		h.Set(headerName, ready.Name)
+		h.Set(headerPassphrase, ready.Passphrase)
+		w.WriteHeader(http.StatusOK)
+		whole := "yes"
+		if err := s.options.Ops.WriteExport(r.Context(), officer, ready.ID, w); err != nil {
+			s.options.Log.WarnContext(r.Context(), "export failed", "kind", fault.KindOf(err).String())
+			whole = "no"
+		}
+		h.Set(trailerWhole, whole)
+		return None{}, nil
+	})
+	if err != nil {
+		s.failed(r.Context(), w, err)
+	}
+}
