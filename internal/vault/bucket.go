@@ -47,6 +47,10 @@ const (
 	headsID   uint16 = 0x00A2 // signed checkpoints of the audit tree
 )
 
+// ownBucket reports whether no table may have the bucket: else somebody could
+// change the trail.
+func ownBucket(id uint16) bool { return id < 0x0010 || id >= auditID && id <= 0x00AF }
+
 // The buckets of the record floor and above. An ID is never used again for
 // another thing. Reserved, as the design names them: 0x0014 settings, 0x0015
 // commands, 0x0044 drawers, 0x0045 payments.

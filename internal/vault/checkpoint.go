@@ -42,7 +42,7 @@ func (v *Vault) origin() string { return audit.Origin(v.keys.storeID.String()) }
 func (v *Vault) signer(ctx context.Context, s *state) audit.Signer {
 	k, _ := s.keys.Get(s.trail.signID) // Open makes sure that it is there
 	signer := audit.Signer{Origin: v.origin(), Key: ed25519.NewKeyFromSeed(k.raw[:])}
-	if a := v.options.Attestor; a != nil {
+	if a := v.options.Attestor; a != nil && len(a.Public()) > 0 {
 		signer.Attestation = a.Public()
 		signer.Quote = func(extra [32]byte) ([]byte, []byte, error) { return a.Quote(ctx, extra) }
 	}

@@ -36,7 +36,8 @@ var (
 	// ErrInUse is returned when another process has the store open.
 	ErrInUse = fault.New(fault.Conflict, "The store is in use by another Coffer. Stop that one first (STORE-002).")
 
-	errTables = fault.New(fault.Internal, "Two tables use the same bucket. Report this to the makers of Coffer.")
+	errOwnBucket = fault.New(fault.Internal, "A table was made over a bucket of the store itself. Report this to the makers of Coffer.")
+	errTables    = fault.New(fault.Internal, "Two tables use the same bucket. Report this to the makers of Coffer.")
 )
 
 // Create makes a new store in o.Dir and opens it. It gives ErrExists where

@@ -19,7 +19,8 @@ type scanned struct {
 	auditKey   *dataKey
 	openingKey *dataKey
 	pages      uint64
-	stale      bool // the tiles of the audit tree are to be made again
+	stale      bool     // the tiles of the audit tree are to be made again
+	strays     []uint64 // keys of what is no tile there
 }
 
 // scan reads and verifies the store file at one commit and builds the state
@@ -41,7 +42,7 @@ func scan(f io.ReaderAt, h headPage, keys *rootKeys, tables []AnyTable, expected
 	if err := s.finish(); err != nil {
 		return nil, err
 	}
-	return &scanned{s.state, s.setKey, s.auditKey, s.openingKey, pages, s.trail.stale}, nil
+	return &scanned{s.state, s.setKey, s.auditKey, s.openingKey, pages, s.trail.stale, s.trail.strays}, nil
 }
 
 // readThrough reads the file once in order, so that the walk, which reads in
@@ -79,6 +80,9 @@ func (s *scanner) addTables(tables []AnyTable) error {
 		c := t.core()
 		if s.slot(c.bucket.ID) != nil {
 			return errTables
+		}
+		if ownBucket(c.bucket.ID) {
+			return errOwnBucket
 		}
 		s.state.slots = append(s.state.slots, newBucketState(c.bucket, c))
 	}

@@ -14,6 +14,7 @@ type trailScan struct {
 	roots    []audit.Hash // of tiles, computed from events, in a check
 	leaves   []audit.Hash // of the tile in the making, in a check
 	stale    bool         // the tiles are not those of the trail: to be made again
+	strays   []uint64     // keys of what is no tile
 	last     record       // the last checkpoint
 }
 
@@ -78,7 +79,7 @@ func (s *scanner) takeTile(key uint64, value []byte) error {
 		}
 	}
 	if !fits {
-		s.trail.stale = true
+		s.trail.stale, s.trail.strays = true, append(s.trail.strays, key)
 		return nil
 	}
 	st.roots = append(st.roots, root)
@@ -168,6 +169,9 @@ func (v *Vault) mendTrail(found *scanned) error {
 		tiles, err := v.tilesAgain()
 		if err != nil {
 			return err
+		}
+		for _, key := range found.strays {
+			writes = append(writes, write{place{cacheID, key}, nil})
 		}
 		writes = append(writes, tiles...)
 	}
