@@ -30,6 +30,7 @@ const (
 	ProblemTotal      Problem = "total"      // totals of a period are not what the journal says
 	ProblemTrial      Problem = "trial"      // debits and credits differ over the whole journal
 	ProblemChart      Problem = "chart"      // an account twice in the chart, or malformed
+	ProblemCash       Problem = "cash"       // more was taken out of a drawer than was in it
 )
 
 // Finding is one problem of the books, with where it is.
@@ -212,6 +213,9 @@ func (c *checker) run(r entryRecord) {
 		}
 		if l.Sub != "" && !c.step(ledger.Key{Account: l.Account, Sub: l.Sub}, l.Amount, place{l.InSub, l.SubBalance}) {
 			c.blame(ProblemRunning, r)
+		}
+		if l.Account == Drawers && (c.last[ledger.Key{Account: l.Account}].balance < 0 || c.last[ledger.Key{Account: l.Account, Sub: l.Sub}].balance < 0) {
+			c.blame(ProblemCash, r)
 		}
 	}
 }

@@ -51,6 +51,15 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 		"missing item": {ProblemItem, func(t *testing.T, tx *vault.Tx, r entryRecord) {
 			changeItem(t, tx, nil)
 		}},
+		"more cash out than in": {ProblemCash, func(t *testing.T, tx *vault.Tx, _ entryRecord) {
+			// 40.00 came into the drawer; 41.00 go to the bank.
+			d := ledger.Draft{Event: ledger.EventPaymentCash, Postings: []ledger.Posting{
+				{Account: "1010", Amount: 4100}, {Account: Drawers, Sub: "desk", Amount: -4100},
+			}}
+			if _, err := Post(tx, d); err != nil {
+				t.Fatal(err)
+			}
+		}},
 		"changed total": {ProblemTotal, func(t *testing.T, tx *vault.Tx, r entryRecord) {
 			for row, err := range totals.All(tx) {
 				if err != nil {
@@ -76,6 +85,9 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 			}
 			for _, f := range found {
 				if f.Problem == c.want {
+					if f.Entry.IsZero() && f.Account == "" && f.Period == "" {
+						t.Error("the finding names neither entry, nor account, nor period")
+					}
 					return
 				}
 			}

@@ -159,6 +159,7 @@ var booksWords = map[books.Problem]string{
 	books.ProblemTotal:      "the totals of a period are not what the journal says",
 	books.ProblemTrial:      "debits and credits differ over the whole journal",
 	books.ProblemChart:      "an account stands twice in the chart, or is malformed",
+	books.ProblemCash:       "more was taken out of a drawer than was in it",
 }
 
 // booksFinding keeps the entry's number and drops account and sub-ledger: who
