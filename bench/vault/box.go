@@ -46,7 +46,6 @@ func newBox(ctx context.Context, dir string) (*box, error) {
 func (b *box) options(furnishing bool) vault.Options {
 	return vault.Options{
 		Dir: filepath.Join(b.dir, "store"), Key: b.key, Tables: []vault.AnyTable{blobs}, NoSync: furnishing,
-		Anchor: seal.NewAnchor(b.device, b.key),
 	}
 }
 
