@@ -40,8 +40,8 @@ func child(act string, args []string) {
 		_, err = seal.ProvisionSteps(ctx, args[1], args[2], seal.Setup{Now: now}, die)
 	case "provision-pin":
 		_, err = seal.ProvisionSteps(ctx, args[1], args[2], seal.Setup{Now: now, PIN: pin}, die)
-	case "reseal-pin": // from no PIN to the first, or from the first to the second
-		err = seal.ResealSteps(ctx, args[1], args[2], seal.Proof{PIN: os.Getenv("FROM")}, seal.Setup{Level: seal.Level(os.Getenv("LEVEL")), PIN: os.Getenv("TO")}, die)
+	case "reseal-to": // args go on: from PIN, to PIN, to level
+		err = seal.ResealSteps(ctx, args[1], args[2], seal.Proof{PIN: args[3]}, seal.Setup{PIN: args[4], Level: seal.Level(args[5])}, die)
 	case "retire":
 		err = seal.RetireSteps(ctx, args[1], args[2], die)
 	case "reseal":
@@ -61,9 +61,9 @@ func child(act string, args []string) {
 }
 
 // killed runs a child that must die by its own SIGKILL.
-func killed(t *testing.T, act, step, device, header string) {
+func killed(t *testing.T, act, step, device, header string, more ...string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], step, device, header)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{step, device, header}, more...)...)
 	cmd.Env = append(os.Environ(), childEnv+"="+act)
 	out, err := cmd.CombinedOutput()
 	ws, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
@@ -108,6 +108,35 @@ func TestKilledResealOpens(t *testing.T) {
 			t.Fatalf("after %q: another root key", step)
 		}
 		k.Wipe()
+	}
+}
+
+// TestKilledResealToAnotherPINAndLevel: after a kill at any step, with the
+// power gone too, exactly one of the two PINs opens, and it is the old one
+// until the counter has moved.
+func TestKilledResealToAnotherPINAndLevel(t *testing.T) {
+	const second = "739104"
+	for _, c := range []struct {
+		step, from, to, opens string
+		level                 seal.Level
+	}{
+		{"both", "", pin, "", seal.SecureBoot},
+		{"both", pin, "", pin, seal.Bound},
+		{"incremented", pin, second, second, seal.SecureBoot},
+		{"one", pin, "", "", seal.SecureBoot},
+	} {
+		b := newBox(t)
+		want := b.provision(seal.Setup{PIN: c.from})
+		killed(t, "reseal-to", c.step, b.device, b.header, c.from, c.to, string(c.level))
+		b.boot("secure boot on", "image 1")
+		b.opens(seal.Proof{PIN: c.opens}, want)
+		if c.opens != "" {
+			b.refuses(seal.Proof{}, seal.ErrPINNeeded)
+		}
+		if c.to == "" { // what was cut is finished by doing it again
+			b.reseal(seal.Proof{PIN: c.opens}, seal.Setup{Level: c.level})
+			b.opens(seal.Proof{}, want)
+		}
 	}
 }
 

@@ -13,14 +13,41 @@
 // parameter encryption), and whoever changes the TPM's answers is found out
 // by their HMAC. A header changed in any bit is refused.
 //
-// # Level bound
+// # Levels
 //
-// The policy of the sealed secret is PolicyNV(generation counter == v): the
-// secret is bound to this TPM and to the newest header, not to what was
-// booted. Measured boot and a PIN are further levels of the same header
-// format; the fields for them (SignedPCRs, Literal, Epoch, ReleaseKey, PIN,
-// Recovery) are part of the format already and are refused while this version
-// cannot honour them.
+// What the TPM demands before it gives the sealed secret out, in the order of
+// the policy (TPM 2.0 part 3, 23):
+//
+//	measured    PolicyPCR(11), PolicyAuthorize(release key, epoch), PolicyPCR(7), PolicyNV(generation)
+//	secureboot  PolicyPCR(7), PolicyNV(generation)
+//	bound       PolicyNV(generation)
+//
+// each with PolicyAuthValue at its end where there is a PIN. PCR 7 is taken as
+// it was when the root key was sealed; nothing is sealed to a Secure Boot that
+// is off. PCR 11 need only have a value that the release key has signed, so a
+// new release needs no re-seal; the signature also covers an epoch, so that a
+// re-seal to the next epoch shuts out every older release. The signatures are
+// those of systemd-measure (tpm2-pcr-signature.json) but for the epoch, which
+// is the policyRef. A re-seal moves the generation on: it shuts out every
+// older header. After MeasureReady nothing that runs later, this daemon
+// included, is given a secret of level measured until the machine restarts;
+// what the running daemon still does to its own seal it does with the root key
+// that it has (Proof.Key).
+//
+// Level software, a key file and no TPM, is refused in a header and a Setup.
+//
+// # PIN
+//
+// 6 to 12 digits, stretched by Argon2id and split: one half authorizes the
+// sealed object, the other is joined with what the object holds. A TPM that
+// somebody has broken thus gives nothing out without the PIN, and the PIN
+// cannot be tried without the TPM, which locks itself after ten wrong ones and
+// forgets one in ten minutes of power. A start after a power cut may count as
+// one; the right PIN takes the count back to none. The lockout authorization
+// that resets the count is drawn with the first PIN, is in the header (wrapped
+// under the root key) before the TPM has it, and is never changed. It also
+// keeps root on the box from clearing the TPM; the firmware's menu still can.
+// Where somebody else holds it, their limits must do.
 //
 // # On disk: coffer.seal
 //
@@ -30,8 +57,9 @@
 // (SHA-256, keyless) tells a damaged file from a strange TPM before the TPM is
 // asked; MAC (HMAC-SHA-256 under a key derived from the root) is checked after
 // the unseal and is what an attacker cannot make. Normally there is one root
-// generation with one TPM slot; there are two slots while a re-seal is under
-// way, and the slot whose GenValue equals the counter is the one that opens.
+// generation with one TPM slot; there is another while a re-seal is under way,
+// and one for a firmware state that is announced. A slot whose GenValue equals
+// the counter is one that opens.
 //
 // # In the TPM
 //
@@ -41,14 +69,18 @@
 // ordinary NV counter at 0x01800CF0 or one of the fifteen indexes after it.
 // An orderly counter would jump at a power cut. Its Name does not cover its
 // authorization value, so after the unseal the counter is read once more under
-// an authorization derived from the root key: an index that somebody made anew
-// under the same Name fails there (ErrCounterForged).
+// an authorization that the header keeps wrapped under the root key: an index
+// that somebody made anew under the same Name fails there (ErrCounterForged).
 //
 // # go-tpm v0.9.8, wrapped here once
 //
 // Authorization values are lower-case hex text, since a zero byte within one
 // breaks the HMAC. Policy sessions are opened and closed by hand, since the
-// just-in-time form leaks its session when the policy fails. Commands that
+// just-in-time form leaks its session when the policy fails. The calculator
+// does not start PolicyAuthorize from an empty digest, so it stands first. The
+// dictionary attack commands, which go-tpm lacks, are spelled out here. The
+// answer to HierarchyChangeAuth is keyed with the new value, so it is sent with
+// an empty password and a session that only encrypts. Commands that
 // answer RETRY, YIELDED, TESTING or NV_RATE are sent again for up to five
 // seconds. A software TPM is dialled once per operation, not once per command,
 // and what a killed predecessor left loaded in it is flushed first, as the
@@ -56,8 +88,10 @@
 //
 // # What is trusted, and what remains
 //
-// The TPM itself and the kernel are trusted. At this level a thief of the
-// whole box has a box that unseals; only signing in protects it. An active
+// The kernel is trusted, and the TPM for all but the PIN. Without a PIN a thief
+// of the whole box has a box that unseals; only signing in protects it, and a
+// discrete TPM can be reset and shown the right measurements. Who sits on the
+// bus can always deny: lock the TPM, or make the right PIN look wrong. An
 // interposer that is there before Provision can present a TPM of its own. The
 // storage key's pin stands on a disk that root can write. Derivation leaves
 // copies of derived keys on the Go heap; the process must not be dumpable
