@@ -13,19 +13,20 @@ import (
 // authsLabel derives the key that the authorization values are wrapped under.
 const authsLabel = "nv auths"
 
-// auths are the authorization values that make the TPM's counters ours. Each
+// auths are the authorization values that make the TPM's objects ours. Each
 // root generation wraps the same ones, so that they outlive a root rotation:
 // the value in the TPM and the one on disk could not change at one moment.
 // All are lower-case hex text, since a zero byte within a value breaks go-tpm's
 // HMAC.
 type auths struct {
-	Generation string // the generation counter
-	Anchor     string `json:",omitempty"` // the anchor counter
-	Lockout    string `json:",omitempty"` // the lockout hierarchy, where this store holds it
+	Generation  string // the generation counter
+	Anchor      string // the anchor counter
+	Attestation string // the attestation key
+	Lockout     string `json:",omitempty"` // the lockout hierarchy, where this store holds it
 }
 
 // newAuths draws the values that a new store needs.
-func newAuths() auths { return auths{Generation: newAuth(), Anchor: newAuth()} }
+func newAuths() auths { return auths{Generation: newAuth(), Anchor: newAuth(), Attestation: newAuth()} }
 
 // newAuth draws one value: 16 random bytes as text, which fits every index and
 // hierarchy. crypto/rand.Read does not fail.

@@ -75,6 +75,8 @@ var (
 	ErrLockoutHeld = fault.New(fault.Conflict, "Another program holds the TPM's lockout authorization and allows too many guesses for a PIN to protect anything. Clear the TPM in the firmware settings before setting the box up, or use no PIN (SEAL-030).")
 	// ErrOwnerHeld: the owner hierarchy has an authorization value.
 	ErrOwnerHeld = fault.New(fault.Sealed, "Somebody has given the TPM's owner hierarchy a password. Coffer needs it empty, as the system does: take the password away (tpm2_changeauth -c owner), then start Coffer again (SEAL-031).")
+	// ErrRotating: the header holds two root generations.
+	ErrRotating = fault.New(fault.Conflict, "An exchange of the root key is not finished. Start Coffer again, which finishes it, then try again (SEAL-033).")
 	// ErrNoRecovery: no recovery sheet is in force.
 	ErrNoRecovery = fault.New(fault.NotFound, "No recovery sheet is in force for this store. Make one on the appliance page or with cofferctl recovery new (SEAL-032).")
 )
@@ -99,7 +101,7 @@ var codes = []struct {
 	{ErrUnsignedBoot, "SEAL-022"}, {ErrFirmwareChanged, "SEAL-023"}, {ErrSecureBootOff, "SEAL-024"},
 	{ErrPCRChanged, "SEAL-025"}, {ErrSoftware, "SEAL-026"}, {ErrUnreadable, "SEAL-027"},
 	{ErrRelease, "SEAL-028"}, {ErrSetup, "SEAL-029"}, {ErrLockoutHeld, "SEAL-030"},
-	{ErrOwnerHeld, "SEAL-031"}, {ErrNoRecovery, "SEAL-032"},
+	{ErrOwnerHeld, "SEAL-031"}, {ErrNoRecovery, "SEAL-032"}, {ErrRotating, "SEAL-033"},
 }
 
 // Code returns the stable code of an error of this package, such as

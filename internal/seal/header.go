@@ -25,16 +25,21 @@ type header struct {
 	Created time.Time   // UTC
 	Roots   []rootSlots // one; two while the root key is being rotated
 	SRKName []byte      // the storage key's Name: the pin
-	Digest  []byte      // SHA-256 of everything above
-	MAC     []byte      // HMAC-SHA-256 of everything above, under a key of the root
+
+	Anchor      anchorSlot
+	Attestation attestationSlot
+	Recovery    []byte `json:",omitempty"` // public half of the recovery sheet in force
+
+	Digest []byte // SHA-256 of everything above
+	MAC    []byte // HMAC-SHA-256 of everything above, under a key of the root
 }
 
 // rootSlots is one generation of the root key with the ways to open it.
 type rootSlots struct {
 	Gen      uint32
-	TPM      []tpmSlot      // one; one more while a re-seal is under way, and for an announced firmware state
-	Auths    []byte         // the counters' authorization values, wrapped under this root
-	Recovery []recoverySlot `json:",omitempty"`
+	TPM      []tpmSlot     // one; one more while a re-seal is under way, and for an announced firmware state
+	Auths    []byte        // the TPM's authorization values, wrapped under this root
+	Recovery *recoverySlot `json:",omitempty"` // where a sheet is in force
 }
 
 // tpmSlot opens the root key by the TPM.
@@ -59,13 +64,6 @@ type argon2Params struct {
 	MemoryKiB  uint32
 	Threads    uint8
 	Commitment []byte // HMAC under the slot key: GCM does not commit to its key
-}
-
-// recoverySlot opens the root key by the recovery seed (HPKE).
-type recoverySlot struct {
-	KEM   string
-	PubFP []byte // SHA-256 of the recovery public key
-	Enc   []byte
 }
 
 // encode returns the header's one spelling.
@@ -112,7 +110,13 @@ func (h *header) usable() error {
 	if len(h.Roots) < 1 || len(h.Roots) > 2 || h.StoreID.IsZero() {
 		return ErrHeader
 	}
+	if !h.Anchor.usable() || !h.Attestation.usable() {
+		return ErrHeader
+	}
 	for _, r := range h.Roots {
+		if err := r.Recovery.usable(h.Recovery); err != nil {
+			return err
+		}
 		if r.Gen == 0 || len(r.TPM) < 1 || len(r.TPM) > slotsMax {
 			return ErrHeader
 		}
@@ -175,4 +179,25 @@ func (h *header) newest() *rootSlots {
 		}
 	}
 	return r
+}
+
+// older returns the generation before the newest while the root key is being
+// rotated, otherwise nil.
+func (h *header) older() *rootSlots {
+	for i := range h.Roots {
+		if &h.Roots[i] != h.newest() {
+			return &h.Roots[i]
+		}
+	}
+	return nil
+}
+
+// shut wraps what a root generation guards under its root key: the TPM's
+// authorization values, and the root key itself to the recovery sheet in force.
+func (h *header) shut(r *rootSlots, root []byte, own auths) (err error) {
+	if r.Auths, err = own.wrap(root, h.StoreID, r.Gen); err != nil || len(h.Recovery) == 0 {
+		return err
+	}
+	r.Recovery, err = h.sealToSheet(r.Gen, root, own)
+	return err
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"coffer/internal/ident"
+	"coffer/internal/recovery"
 )
 
 const rootBytes = 32
@@ -17,10 +18,23 @@ const rootBytes = 32
 type Key struct {
 	mu         sync.RWMutex
 	root       *page // nil once wiped
+	older      *Key  // the generation before, while the root key is being rotated
 	storeID    ident.ID[ident.Store]
 	generation uint32
 	status     Status
 	booted     []byte // the software PCR at the unseal; level measured
+	pin        *heldPIN
+	slot       Slot // to the recovery sheet
+	sheet      recovery.Public
+	objects    objects
+}
+
+// objects are the store's own in the TPM beside its generation counter.
+type objects struct {
+	srkName     []byte
+	auths       auths
+	anchor      anchorSlot
+	attestation attestationSlot
 }
 
 // Status is what IT may know of the seal.
@@ -30,7 +44,7 @@ type Status struct {
 	Recovery       bool   `json:"recovery"`        // there is a recovery slot
 	Manufacturer   string `json:"manufacturer"`    // TPM vendor, such as "IBM" (swtpm), "INTC", "IFX"
 	Generation     uint64 `json:"generation"`      // value of the TPM's generation counter
-	Rotating       bool   `json:"rotating"`        // the root key is being exchanged
+	Rotating       bool   `json:"rotating"`        // an exchange of the root key, or a re-seal, is not finished (EndRotation)
 	AttestationKey string `json:"attestation_key"` // SHA-256 of its PKIX form in hex; "" for none
 }
 
@@ -45,6 +59,29 @@ func newKey(h *header, generation uint32, s Status) (*Key, error) {
 
 // fill draws a fresh root key. crypto/rand.Read does not fail.
 func (k *Key) fill() { rand.Read(k.root.b[:rootBytes]) }
+
+// learn takes from an opened and authenticated header what later operations
+// need. k may be in use: a re-seal under way tells the key that it works with.
+func (k *Key) learn(m *tpm, h *header, o opened, pin string) error {
+	sheet, err := h.sheet()
+	if err != nil {
+		return err
+	}
+	r := h.newest()
+	if old := h.older(); old != nil && old.Gen == k.generation {
+		r = old
+	}
+	status, err := m.status(h, o.slot)
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.status, k.sheet, k.slot = status, sheet, h.slotOf(r)
+	k.pin = m.held(o.slot.PIN, pin)
+	k.objects = objects{h.SRKName, o.auths, h.Anchor, h.Attestation}
+	return nil
+}
 
 // Derive returns HKDF-Expand-SHA256(root, "coffer/1/"+label, 32). Labels are
 // constants of the program, each used for one purpose. Derive panics on a key
@@ -75,6 +112,9 @@ func derive(secret []byte, label string) [32]byte {
 func (k *Key) copyRoot(gen uint32, dst []byte) bool {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
+	if k.older != nil && k.older.copyRoot(gen, dst) {
+		return true
+	}
 	if k.root == nil || k.generation != gen {
 		return false
 	}
@@ -89,17 +129,29 @@ func (k *Key) StoreID() ident.ID[ident.Store] { return k.storeID }
 // clear; the first is 1.
 func (k *Key) Generation() uint32 { return k.generation }
 
-// Status returns the state of the seal as it was when the key was unsealed.
-func (k *Key) Status() Status { return k.status }
+// Status returns the state of the seal as it was when the key was unsealed, or
+// when it was last given to a call that changed the seal.
+func (k *Key) Status() Status {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.status
+}
 
 // Wipe overwrites the root key and gives its page back. Wiping twice is
 // allowed.
 func (k *Key) Wipe() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.older != nil {
+		k.older.Wipe()
+	}
 	if k.root != nil {
 		k.root.free()
 		k.root = nil
+	}
+	if k.pin != nil {
+		clear(k.pin.halves.rest[:])
+		k.pin = nil
 	}
 }
 

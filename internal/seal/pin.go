@@ -67,6 +67,56 @@ func (m *tpm) stretch(pin string, p *argon2Params) halves {
 	return h
 }
 
+// heldPIN is a PIN in its stretched form, as an unsealed key holds it: the
+// root key can be rotated with nobody present.
+type heldPIN struct {
+	salt   [argonSaltBytes]byte
+	halves halves
+}
+
+// held returns the stretched PIN of a slot that has just been opened or
+// sealed with it; nil where there is none.
+func (m *tpm) held(p *argon2Params, pin string) *heldPIN {
+	if p == nil {
+		return nil
+	}
+	salt := [argonSaltBytes]byte(p.Salt)
+	h, ok := m.pins[stretched{pin, salt}]
+	if !ok {
+		return nil
+	}
+	return &heldPIN{salt, h}
+}
+
+// work returns p for an operation that keeps the PIN: where the key is in
+// memory, so is its PIN, and what is typed does not count.
+func (m *tpm) work(p Proof) Proof {
+	if p.Key == nil {
+		return p
+	}
+	p.PIN = ""
+	p.Key.mu.RLock()
+	defer p.Key.mu.RUnlock()
+	if held := p.Key.pin; held != nil {
+		m.pins = map[stretched]halves{{"", held.salt}: held.halves}
+	}
+	return p
+}
+
+// asks says what is wrong with a PIN before the TPM counts it.
+func (m *tpm) asks(p *argon2Params, pin string) error {
+	if p == nil || m.held(p, pin) != nil {
+		return nil
+	}
+	if pin == "" {
+		return ErrPINNeeded
+	}
+	if !pinShaped(pin) {
+		return ErrPINShape
+	}
+	return nil
+}
+
 // slotKey joins the unsealed secret with the second half of the PIN, if there
 // is one.
 func slotKey(secret []byte, pin *halves) ([32]byte, error) {

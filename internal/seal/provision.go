@@ -13,15 +13,15 @@ import (
 	"github.com/google/go-tpm/tpm2"
 )
 
-// Provision makes a new root key and seals it as s says: the storage key and a
-// generation counter in the TPM at device (a character device or a unix
-// socket), and the header file at headerPath. It proves the seal by unsealing
+// Provision makes a new root key and seals it as s says: the storage key, two
+// counters and an attestation key in the TPM at device (a character device or
+// a unix socket), and the header file at headerPath. It proves the seal by unsealing
 // it before the header gets its name.
 //
 // ErrExists if the header is there already; ErrSetup, ErrPINShape, ErrRelease
 // and ErrSecureBootOff if s asks for what cannot be. Killed at any moment it
-// leaves either no header or one that opens; a counter left in the TPM by a
-// killed Provision takes one of the sixteen indexes and harms nothing.
+// leaves either no header or one that opens; counters left in the TPM by a
+// killed Provision take two of the sixteen indexes and harm nothing.
 func Provision(ctx context.Context, device, headerPath string, s Setup) (*Key, error) {
 	return provision(ctx, device, headerPath, s, func(string) {})
 }
@@ -36,13 +36,15 @@ func provision(ctx context.Context, device, headerPath string, s Setup, after fu
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, because(ErrWrite, err)
 	}
-	h := &header{Version: headerVersion, StoreID: ident.New[ident.Store](s.Now), Created: s.Now.UTC().Truncate(time.Second)}
+	h := &header{Version: headerVersion, StoreID: ident.New[ident.Store](s.Now), Created: s.Now.UTC().Truncate(time.Second), Recovery: s.Recovery.Bytes()}
+	h.Roots = []rootSlots{{Gen: 1}}
 	k, err = newKey(h, 1, Status{})
 	if err != nil {
 		return nil, err
 	}
 	k.fill()
-	err = withTPM(ctx, device, func(m *tpm) error { return m.provision(k, h, s, headerPath, after) })
+	f := &founding{k: k, h: h, s: s, own: newAuths(), path: headerPath, write: create, after: after}
+	err = withTPM(ctx, device, func(m *tpm) error { return m.provision(f) })
 	if err != nil {
 		k.Wipe()
 		return nil, err
@@ -51,61 +53,15 @@ func provision(ctx context.Context, device, headerPath string, s Setup, after fu
 }
 
 // provision does the TPM's and the file's part.
-func (m *tpm) provision(k *Key, h *header, s Setup, headerPath string, after func(string)) error {
+func (m *tpm) provision(f *founding) error {
 	if err := m.ensureStorageKey(); err != nil {
 		return err
 	}
-	after("storage key")
-	own := newAuths()
-	if s.PIN != "" {
-		if err := m.claimLockout(&own); err != nil {
-			return err
-		}
-	}
-	c, v, err := m.newCounter(own.Generation)
-	if err != nil {
+	f.after("storage key")
+	if err := m.found(f); err != nil {
 		return err
 	}
-	after("counter")
-	if err := m.writeFirst(k, h, s, own, headerPath, c, v, after); err != nil {
-		// Best effort: a counter that stays takes an index and harms nothing.
-		_ = m.removeCounter(c.handle)
-		return err
-	}
-	if s.PIN == "" {
-		return nil
-	}
-	return m.guardLockout(own)
-}
-
-// writeFirst seals the root key, proves the seal and writes the header.
-func (m *tpm) writeFirst(k *Key, h *header, s Setup, own auths, headerPath string, c counter, v uint64, after func(string)) error {
-	root := k.root.b[:rootBytes]
-	wrapped, err := own.wrap(root, h.StoreID, k.generation)
-	if err != nil {
-		return err
-	}
-	slots, err := m.newSlots(root, h.StoreID, k.generation, c, v, s)
-	if err != nil {
-		return err
-	}
-	after("sealed")
-	h.SRKName = m.srkName.Buffer
-	h.Roots = []rootSlots{{Gen: k.generation, TPM: slots, Auths: wrapped}}
-	h.sign(root)
-	if err := m.proveSlot(h, h.newest(), slots[0], s.proof(Proof{}), root); err != nil {
-		return err
-	}
-	after("proven")
-	k.booted = m.booted
-	if k.status, err = m.status(h, slots[0]); err != nil {
-		return err
-	}
-	if err := create(headerPath, h); err != nil {
-		return err
-	}
-	after("header")
-	return nil
+	return m.guardLockout(f.own)
 }
 
 // ensureStorageKey finds the storage key, or makes it persistent.

@@ -42,6 +42,9 @@ func (m *tpm) reseal(h *header, p Proof, s Setup, root []byte, headerPath string
 	if err != nil {
 		return err
 	}
+	if h.older() != nil {
+		return ErrRotating // the older generation's seal would be dead
+	}
 	newest := h.newest()
 	fresh, err := m.resealed(h, newest, was, s, s.proof(p), root)
 	if err != nil {
@@ -51,10 +54,24 @@ func (m *tpm) reseal(h *header, p Proof, s Setup, root []byte, headerPath string
 		if err := m.claimLockout(&was.auths); err != nil {
 			return err
 		}
-		if newest.Auths, err = was.auths.wrap(root, h.StoreID, newest.Gen); err != nil {
+		if err := h.shut(newest, root, was.auths); err != nil {
 			return err
 		}
 	}
+	if err := m.moveOn(h, was, fresh, s.proof(p), root, headerPath, after); err != nil {
+		return err
+	}
+	if s.PIN == "" {
+		return nil
+	}
+	return m.guardLockout(was.auths)
+}
+
+// moveOn writes the header with the fresh slots beside the one that opened,
+// moves the generation counter to them, and writes the header with them alone.
+// p opens the fresh slots.
+func (m *tpm) moveOn(h *header, was opened, fresh []tpmSlot, p Proof, root []byte, headerPath string, after func(string)) error {
+	newest := h.newest()
 	newest.TPM = append([]tpmSlot{was.slot}, fresh...)
 	h.sign(root)
 	if err := replace(headerPath, h); err != nil {
@@ -67,17 +84,18 @@ func (m *tpm) reseal(h *header, p Proof, s Setup, root []byte, headerPath string
 	after("incremented")
 	newest.TPM = fresh
 	h.sign(root)
-	if err := m.proveSlot(h, newest, fresh[0], s.proof(p), root); err != nil {
+	if err := m.proveSlot(h, newest, fresh[0], p, root); err != nil {
 		return err
 	}
 	if err := replace(headerPath, h); err != nil {
 		return err
 	}
 	after("one")
-	if s.PIN == "" {
+	if p.Key == nil {
 		return nil
 	}
-	return m.guardLockout(was.auths)
+	was.slot = fresh[0]
+	return p.Key.learn(m, h, was, p.PIN)
 }
 
 // resealed returns the slots for the next generation, tried at the present one.

@@ -75,7 +75,7 @@ func (m *tpm) retire(h *header, after func(string)) error {
 }
 
 // otherIndexes are the NV indexes of the store beside its generation counter.
-func (h *header) otherIndexes() []uint32 { return nil }
+func (h *header) otherIndexes() []uint32 { return []uint32{h.Anchor.Index} }
 
 // removeOwn takes an index out of the TPM, if it is there.
 func (m *tpm) removeOwn(index uint32) error {

@@ -46,6 +46,18 @@ func (m *tpm) plan(s Setup) ([]tpmSlot, error) {
 	return slots, nil
 }
 
+// again returns slots like those of r at the value at which one opened, with
+// nothing sealed in them: the same level, PIN, release and firmware states.
+func (r *rootSlots) again(o opened) []tpmSlot {
+	var plan []tpmSlot
+	for _, s := range r.TPM {
+		if s.GenValue == o.slot.GenValue && s.GenIndex == o.slot.GenIndex {
+			plan = append(plan, s)
+		}
+	}
+	return plan
+}
+
 // fill seals a fresh secret in each of the planned slots for the counter's
 // value v, and wraps root with it.
 func (m *tpm) fill(plan []tpmSlot, root []byte, store ident.ID[ident.Store], gen uint32, c counter, v uint64, pin string) ([]tpmSlot, error) {
@@ -94,11 +106,8 @@ func (m *tpm) pinHalves(s *tpmSlot, pin string) (*halves, string) {
 
 // openSlot unwraps the root key of a slot into root by what the TPM gives out.
 func (m *tpm) openSlot(s *tpmSlot, c counter, p Proof, root, aad []byte) error {
-	if s.PIN != nil && p.PIN == "" {
-		return ErrPINNeeded
-	}
-	if s.PIN != nil && !pinShaped(p.PIN) {
-		return ErrPINShape
+	if err := m.asks(s.PIN, p.PIN); err != nil {
+		return err
 	}
 	h, auth := m.pinHalves(s, p.PIN)
 	secret, err := m.unsealSecret(s, c, auth, p.Signatures)

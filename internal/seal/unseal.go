@@ -34,14 +34,32 @@ func (m *tpm) unseal(k *Key, h *header, p Proof) error {
 	if err != nil {
 		return err
 	}
+	if err := m.openOlder(k, h, p); err != nil {
+		return err
+	}
 	if o.slot.PIN != nil {
 		if err := m.guardLockout(o.auths); err != nil {
 			return err
 		}
 	}
 	k.booted = m.booted
-	k.status, err = m.status(h, o.slot)
-	return err
+	return k.learn(m, h, o, p.PIN)
+}
+
+// openOlder opens the generation before the newest too, where there is one.
+func (m *tpm) openOlder(k *Key, h *header, p Proof) (err error) {
+	r := h.older()
+	if r == nil {
+		return nil
+	}
+	if k.older, err = newKey(h, r.Gen, Status{}); err != nil {
+		return err
+	}
+	o, err := m.openRoot(h, r, p, k.older.root.b[:rootBytes])
+	if err != nil {
+		return err
+	}
+	return k.older.learn(m, h, o, p.PIN)
 }
 
 // Inspect asks the TPM what Unseal would meet, without unsealing: that it is
@@ -217,7 +235,8 @@ func (m *tpm) proveSlot(h *header, r *rootSlots, slot tpmSlot, p Proof, root []b
 func (m *tpm) status(h *header, slot tpmSlot) (Status, error) {
 	vendor, err := m.manufacturer()
 	return Status{
-		Level: slot.Level, PIN: slot.PIN != nil, Recovery: len(h.newest().Recovery) > 0,
-		Manufacturer: vendor, Generation: slot.GenValue, Rotating: len(h.Roots) > 1,
+		Level: slot.Level, PIN: slot.PIN != nil, Recovery: len(h.Recovery) > 0,
+		Manufacturer: vendor, Generation: slot.GenValue, Rotating: h.unfinished(slot),
+		AttestationKey: h.Attestation.fingerprint(),
 	}, err
 }

@@ -62,8 +62,8 @@ func start(t testing.TB) string {
 	return device
 }
 
-// keysMax is how many keys Key seals in one TPM, which has room for sixteen.
-const keysMax = 12
+// keysMax is how many keys Key seals in one TPM, which has room for eight.
+const keysMax = 7
 
 // device returns the TPM for one more key of Key.
 func device(t testing.TB) string {
