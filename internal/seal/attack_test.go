@@ -14,6 +14,7 @@ import (
 
 	"coffer/internal/fault"
 	"coffer/internal/ident"
+	"coffer/internal/recovery"
 	"coffer/internal/seal"
 	"coffer/internal/seal/sealtest"
 )
@@ -31,8 +32,9 @@ func TestEveryFieldOfTheHeader(t *testing.T) {
 	b, p := newBox(t), newPublisher(t)
 	setup, proof := p.measured("image 1", "1")
 	setup.PIN, proof.PIN = pin, pin
+	setup.Recovery = recovery.New().Public()
 	want := b.provision(setup)
-	whole := read(t, b.header)
+	whole, stranger := read(t, b.header), recovery.New().Public()
 	other := newPublisher(t)
 	pins := new(seal.Pins)
 	slot := func(change func(s *seal.TPMSlot)) func(h *seal.Header) {
@@ -62,32 +64,46 @@ func TestEveryFieldOfTheHeader(t *testing.T) {
 		"all of secureboot": {slot(func(s *seal.TPMSlot) {
 			s.Level, s.ReleaseKey, s.Epoch, s.SignedPCRs = seal.SecureBoot, nil, "", nil
 		}), seal.ErrHeader},
-		"software":       {slot(func(s *seal.TPMSlot) { s.Level = seal.Software }), seal.ErrSoftware},
-		"unknown level":  {slot(func(s *seal.TPMSlot) { s.Level = "quantum" }), seal.ErrLevel},
-		"public":         {slot(func(s *seal.TPMSlot) { s.Public[20]++ }), seal.ErrHeader},
-		"no public":      {slot(func(s *seal.TPMSlot) { s.Public = nil }), seal.ErrHeader},
-		"private":        {slot(func(s *seal.TPMSlot) { s.Private[20]++ }), seal.ErrHeader},
-		"no private":     {slot(func(s *seal.TPMSlot) { s.Private = nil }), seal.ErrHeader},
-		"release key":    {slot(func(s *seal.TPMSlot) { s.ReleaseKey = other.pkix() }), seal.ErrUnsignedBoot},
-		"no release key": {slot(func(s *seal.TPMSlot) { s.ReleaseKey = nil }), seal.ErrHeader},
-		"epoch":          {slot(func(s *seal.TPMSlot) { s.Epoch = "0" }), seal.ErrUnsignedBoot},
-		"no epoch":       {slot(func(s *seal.TPMSlot) { s.Epoch = "" }), seal.ErrHeader},
-		"signed PCRs":    {slot(func(s *seal.TPMSlot) { s.SignedPCRs = []int{12} }), seal.ErrHeader},
-		"literal value":  {slot(func(s *seal.TPMSlot) { s.Literal[7] = hex.EncodeToString(bytes.Repeat([]byte{9}, 32)) }), seal.ErrFirmwareChanged},
-		"literal PCR":    {slot(func(s *seal.TPMSlot) { s.Literal[8] = s.Literal[7] }), seal.ErrHeader},
-		"literal, short": {slot(func(s *seal.TPMSlot) { s.Literal[7] = s.Literal[7][2:] }), seal.ErrHeader},
-		"index":          {slot(func(s *seal.TPMSlot) { s.GenIndex++ }), seal.ErrCounterMissing},
-		"index of no NV": {slot(func(s *seal.TPMSlot) { s.GenIndex = 0x81000001 }), seal.ErrHeader},
-		"value":          {slot(func(s *seal.TPMSlot) { s.GenValue++ }), seal.ErrGeneration},
-		"no PIN":         {slot(func(s *seal.TPMSlot) { s.PIN = nil }), seal.ErrHeader},
-		"salt":           {slot(func(s *seal.TPMSlot) { s.PIN.Salt[0]++ }), seal.ErrPIN},
-		"short salt":     {slot(func(s *seal.TPMSlot) { s.PIN.Salt = s.PIN.Salt[:8] }), seal.ErrLevel},
-		"passes":         {slot(func(s *seal.TPMSlot) { s.PIN.Passes = 1 << 30 }), seal.ErrLevel},
-		"memory":         {slot(func(s *seal.TPMSlot) { s.PIN.MemoryKiB = 1 << 31 }), seal.ErrLevel},
-		"threads":        {slot(func(s *seal.TPMSlot) { s.PIN.Threads = 0 }), seal.ErrLevel},
-		"commitment":     {slot(func(s *seal.TPMSlot) { s.PIN.Commitment[0]++ }), seal.ErrHeader},
-		"wrap":           {slot(func(s *seal.TPMSlot) { s.Wrap[20]++ }), seal.ErrHeader},
-		"no wrap":        {slot(func(s *seal.TPMSlot) { s.Wrap = nil }), seal.ErrHeader},
+		"software":        {slot(func(s *seal.TPMSlot) { s.Level = seal.Software }), seal.ErrSoftware},
+		"unknown level":   {slot(func(s *seal.TPMSlot) { s.Level = "quantum" }), seal.ErrLevel},
+		"public":          {slot(func(s *seal.TPMSlot) { s.Public[20]++ }), seal.ErrHeader},
+		"no public":       {slot(func(s *seal.TPMSlot) { s.Public = nil }), seal.ErrHeader},
+		"private":         {slot(func(s *seal.TPMSlot) { s.Private[20]++ }), seal.ErrHeader},
+		"no private":      {slot(func(s *seal.TPMSlot) { s.Private = nil }), seal.ErrHeader},
+		"release key":     {slot(func(s *seal.TPMSlot) { s.ReleaseKey = other.pkix() }), seal.ErrUnsignedBoot},
+		"no release key":  {slot(func(s *seal.TPMSlot) { s.ReleaseKey = nil }), seal.ErrHeader},
+		"epoch":           {slot(func(s *seal.TPMSlot) { s.Epoch = "0" }), seal.ErrUnsignedBoot},
+		"no epoch":        {slot(func(s *seal.TPMSlot) { s.Epoch = "" }), seal.ErrHeader},
+		"signed PCRs":     {slot(func(s *seal.TPMSlot) { s.SignedPCRs = []int{12} }), seal.ErrHeader},
+		"literal value":   {slot(func(s *seal.TPMSlot) { s.Literal[7] = hex.EncodeToString(bytes.Repeat([]byte{9}, 32)) }), seal.ErrFirmwareChanged},
+		"literal PCR":     {slot(func(s *seal.TPMSlot) { s.Literal[8] = s.Literal[7] }), seal.ErrHeader},
+		"literal, short":  {slot(func(s *seal.TPMSlot) { s.Literal[7] = s.Literal[7][2:] }), seal.ErrHeader},
+		"index":           {slot(func(s *seal.TPMSlot) { s.GenIndex += 2 }), seal.ErrCounterMissing},
+		"index of anchor": {slot(func(s *seal.TPMSlot) { s.GenIndex++ }), seal.ErrHeader},
+		"anchor":          {func(h *seal.Header) { h.Anchor.Index-- }, seal.ErrHeader},
+		"anchor's first":  {func(h *seal.Header) { h.Anchor.First++ }, seal.ErrHeader},
+		"no anchor":       {func(h *seal.Header) { h.Anchor.Index = 0 }, seal.ErrHeader},
+		"attestation key": {func(h *seal.Header) { h.Attestation.PKIX[40]++ }, seal.ErrHeader},
+		"no attestation":  {func(h *seal.Header) { h.Attestation.Private = nil }, seal.ErrHeader},
+		"sheet":           {func(h *seal.Header) { h.Recovery[700]++ }, seal.ErrHeader},
+		"another's sheet": {func(h *seal.Header) { h.AnothersSheet(stranger) }, seal.ErrHeader},
+		"no sheet":        {func(h *seal.Header) { h.Recovery = nil }, seal.ErrHeader},
+		"no sheet at all": {func(h *seal.Header) { h.Recovery, h.Roots[0].Recovery = nil, nil }, seal.ErrHeader},
+		"sheet's suite":   {func(h *seal.Header) { h.Roots[0].Recovery.KEM = "X25519" }, seal.ErrLevel},
+		"sheet's slot":    {func(h *seal.Header) { h.Roots[0].Recovery.Enc[1200]++ }, seal.ErrHeader},
+		"sheet's name":    {func(h *seal.Header) { h.Roots[0].Recovery.PubFP[0]++ }, seal.ErrHeader},
+		"huge slot":       {func(h *seal.Header) { h.Roots[0].Recovery.Enc = make([]byte, 2049) }, seal.ErrHeader},
+		"index of no NV":  {slot(func(s *seal.TPMSlot) { s.GenIndex = 0x81000001 }), seal.ErrHeader},
+		"value":           {slot(func(s *seal.TPMSlot) { s.GenValue++ }), seal.ErrGeneration},
+		"no PIN":          {slot(func(s *seal.TPMSlot) { s.PIN = nil }), seal.ErrHeader},
+		"salt":            {slot(func(s *seal.TPMSlot) { s.PIN.Salt[0]++ }), seal.ErrPIN},
+		"short salt":      {slot(func(s *seal.TPMSlot) { s.PIN.Salt = s.PIN.Salt[:8] }), seal.ErrLevel},
+		"passes":          {slot(func(s *seal.TPMSlot) { s.PIN.Passes = 1 << 30 }), seal.ErrLevel},
+		"memory":          {slot(func(s *seal.TPMSlot) { s.PIN.MemoryKiB = 1 << 31 }), seal.ErrLevel},
+		"threads":         {slot(func(s *seal.TPMSlot) { s.PIN.Threads = 0 }), seal.ErrLevel},
+		"commitment":      {slot(func(s *seal.TPMSlot) { s.PIN.Commitment[0]++ }), seal.ErrHeader},
+		"wrap":            {slot(func(s *seal.TPMSlot) { s.Wrap[20]++ }), seal.ErrHeader},
+		"no wrap":         {slot(func(s *seal.TPMSlot) { s.Wrap = nil }), seal.ErrHeader},
 		"fourth slot": {func(h *seal.Header) {
 			h.Roots[0].TPM = slices.Repeat(h.Roots[0].TPM, 4)
 		}, seal.ErrHeader},

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"net"
 
+	"coffer/internal/recovery"
+
 	"github.com/google/go-tpm/tpm2"
 )
 
@@ -106,6 +108,15 @@ func Alter(path string, change func(h *Header)) error {
 
 // StorageKeyPublic is the template of the storage key.
 func StorageKeyPublic() []byte { return tpm2.Marshal(tpm2.ECCSRKTemplate) }
+
+// AnothersSheet puts a sheet of one's own into a header, consistently.
+func (h *header) AnothersSheet(public recovery.Public) {
+	h.Recovery = public.Bytes()
+	var err error
+	if h.Roots[0].Recovery, err = h.sealToSheet(h.Roots[0].Gen, make([]byte, rootBytes), auths{}); err != nil {
+		panic(err)
+	}
+}
 
 // Indexes counts the TPM's indexes in the counters' range.
 func Indexes(ctx context.Context, device string) (n int, err error) {

@@ -64,18 +64,17 @@ func (m *tpm) retire(h *header, after func(string)) error {
 		if err != nil {
 			return err
 		}
-		for _, index := range append(h.otherIndexes(), slot.GenIndex) {
-			if err := m.removeOwn(index); err != nil {
-				return err
-			}
-			after("counter removed")
+		if err := m.removeOwn(h.Anchor.Index); err != nil {
+			return err
 		}
+		after("anchor removed")
+		if err := m.removeOwn(slot.GenIndex); err != nil {
+			return err
+		}
+		after("counter removed")
 	}
 	return nil
 }
-
-// otherIndexes are the NV indexes of the store beside its generation counter.
-func (h *header) otherIndexes() []uint32 { return []uint32{h.Anchor.Index} }
 
 // removeOwn takes an index out of the TPM, if it is there.
 func (m *tpm) removeOwn(index uint32) error {
