@@ -18,16 +18,14 @@ var (
 	ErrForeign = fault.New(fault.Conflict, "This backup is of another box's store. Name a backup of this one (BACKUP-004).")
 	// ErrFormat: the file is no backup, or one of a newer version.
 	ErrFormat = fault.New(fault.Invalid, "This file is not a backup that this version of Coffer can read. Name another file, or install the version that wrote it (BACKUP-005).")
-	// ErrWrongSeed: the recovery seed does not open the backup.
-	ErrWrongSeed = fault.New(fault.Denied, "This recovery sheet is not the one this backup was made for. Use the sheet that was valid when the backup was made (BACKUP-006).")
 	// ErrOtherRoot: the box's root was rotated since; only the recovery seed opens the backup.
-	ErrOtherRoot = fault.New(fault.Conflict, "This backup was made before the box's root key was changed: only the recovery sheet opens it. Verify it at level 1, or make a new backup (BACKUP-007).")
+	ErrOtherRoot = fault.New(fault.Conflict, "This backup was made before the box's root key was changed: only the recovery sheet opens it. Verify it at level 1, or make a new backup (BACKUP-006).")
 	// ErrGap: an increment between the full backup and a later increment is missing.
-	ErrGap = fault.New(fault.NotFound, "An hourly backup is missing: there is none that goes on after commit %v. Restore up to there, or bring the missing file (BACKUP-008).")
+	ErrGap = fault.New(fault.NotFound, textGap)
 	// ErrNoBackup: the target holds no full backup of the store.
-	ErrNoBackup = fault.New(fault.NotFound, "There is no such backup at this target. Look at the list of backups, and at other targets (BACKUP-009).")
+	ErrNoBackup = fault.New(fault.NotFound, "There is no such backup at this target. Look at the list of backups, and at other targets (BACKUP-008).")
 	// ErrNoRecovery: there is no recovery key to which a backup could be sealed.
-	ErrNoRecovery = fault.New(fault.Conflict, "There is no recovery sheet yet, so nobody could open a backup. Make the sheet first (BACKUP-010).")
+	ErrNoRecovery = fault.New(fault.Conflict, "There is no recovery sheet yet, so nobody could open a backup. Make the sheet first (BACKUP-009).")
 )
 
 // Faults of a target.
@@ -53,7 +51,7 @@ var (
 // Faults of a drill and of a restore.
 var (
 	// ErrDrill: what was restored differs from what was backed up.
-	ErrDrill = fault.New(fault.Corrupt, "The restore drill failed: %v. Do not rely on this backup: make a new one now, drill it, and keep the older ones (BACKUP-030).")
+	ErrDrill = fault.New(fault.Corrupt, textDrill)
 	// ErrReason: an act that needs a typed reason has none.
 	ErrReason = fault.New(fault.Invalid, "An older backup would replace newer data. Type the reason; it stays on record (BACKUP-031).")
 	// ErrPlanStale: the store or the target has changed since the plan was shown.
@@ -66,14 +64,20 @@ var (
 	ErrBusy = fault.New(fault.Conflict, "A backup or a drill is under way. Wait until it has ended (BACKUP-035).")
 )
 
+// The texts of the faults that come with a value.
+const (
+	textGap   = "An hourly backup is missing: there is none that goes on after commit %v. Restore up to there, or bring the missing file (BACKUP-007)."
+	textDrill = "The restore drill failed: what came back is not what was backed up (%v). Do not rely on this backup: make a new one now, drill it, and keep the older ones (BACKUP-030)."
+)
+
 // codes are the stable codes of the faults, for support and for the trail.
 var codes = []struct {
 	err  *fault.Error
 	code fault.Code
 }{
 	{ErrTruncated, "BACKUP-001"}, {ErrAuth, "BACKUP-002"}, {ErrSetMismatch, "BACKUP-003"}, {ErrForeign, "BACKUP-004"},
-	{ErrFormat, "BACKUP-005"}, {ErrWrongSeed, "BACKUP-006"}, {ErrOtherRoot, "BACKUP-007"}, {ErrGap, "BACKUP-008"},
-	{ErrNoBackup, "BACKUP-009"}, {ErrNoRecovery, "BACKUP-010"},
+	{ErrFormat, "BACKUP-005"}, {ErrOtherRoot, "BACKUP-006"}, {ErrGap, "BACKUP-007"},
+	{ErrNoBackup, "BACKUP-008"}, {ErrNoRecovery, "BACKUP-009"},
 	{ErrTarget, "BACKUP-020"}, {ErrTargetAbsent, "BACKUP-021"}, {ErrTargetUnmounted, "BACKUP-022"}, {ErrTargetFull, "BACKUP-023"},
 	{ErrTargetGone, "BACKUP-024"}, {ErrTargetRefused, "BACKUP-025"}, {ErrHostKey, "BACKUP-026"}, {ErrNameTaken, "BACKUP-027"},
 	{ErrDrill, "BACKUP-030"}, {ErrReason, "BACKUP-031"}, {ErrPlanStale, "BACKUP-032"}, {ErrStoreInUse, "BACKUP-033"},

@@ -42,9 +42,9 @@ type Header struct {
 	From       uint64    // Increment: number of the commit it goes on from; Full: 0
 	Sequence   uint64    // number of the last commit in it
 	Generation uint32    // of the root that opens the records
-	Records    uint64    // frames in the stream
+	Records    uint64    // records of the store; Increment: commits in it
 	Head       audit.Head
-	Set        []byte            // the vault's own sum over the records, opaque here; Increment: empty
+	Set        []byte            // stands for the set of records: HMAC of the vault's set hash; Increment: empty
 	Slot       []byte            // recovery slot: root under the recovery seed (package seal)
 	Signer     ed25519.PublicKey // of the box
 	forSeed    []byte            // stream key under the recovery public key

@@ -55,7 +55,7 @@ func (d *Reader) Sum() (Result, error) {
 	if err := d.readEnd(); err != nil {
 		return Result{}, err
 	}
-	if d.end.frames != d.Header.Records || d.end.plain != d.plain {
+	if d.end.plain != d.plain {
 		return Result{}, ErrSetMismatch
 	}
 	return d.result(), nil
@@ -154,7 +154,7 @@ func (d *Reader) atEnd(n uint64) error {
 	if err := d.readEnd(); err != nil {
 		return err
 	}
-	if n != d.end.frames || n != d.Header.Records || d.plain != d.end.plain {
+	if n != d.end.frames || d.plain != d.end.plain {
 		return ErrSetMismatch
 	}
 	return nil

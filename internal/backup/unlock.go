@@ -3,6 +3,8 @@ package backup
 import (
 	"crypto/cipher"
 	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/sha256"
 	"crypto/subtle"
 
 	"coffer/internal/recovery"
@@ -13,11 +15,22 @@ import (
 const (
 	signLabel = "backup sign"
 	keyLabel  = "backup key"
+	setLabel  = "backup set"
 	sealInfo  = "coffer/1/backup" // of the HPKE to the recovery sheet
 )
 
 // streamKey opens the chunks of one backup.
 type streamKey = cipher.AEAD
+
+// setToken stands for a set hash in clear: its HMAC under a key of the root.
+// The hash itself is secret, as sums of terms could be played with.
+func setToken(root *seal.Key, set []byte) []byte {
+	k := root.Derive(setLabel)
+	defer clear(k[:])
+	m := hmac.New(sha256.New, k[:])
+	m.Write(set)
+	return m.Sum(nil)
+}
 
 // signerOf returns the key by which a box signs its backups: that of a root
 // generation, so that whoever restores can derive it and believe no other.
@@ -78,20 +91,20 @@ func (h *Header) signedBy(root *seal.Key) error {
 	return nil
 }
 
-// bySeed returns the stream key for whoever has the recovery sheet.
+// bySeed returns the stream key for whoever has the recovery sheet, or
+// recovery.ErrWrongSeed.
 func (h *Header) bySeed(seed *recovery.Seed) (streamKey, error) {
-	k, err := unwrap(func(aad, sealed []byte) ([]byte, error) { return seed.Open(sealInfo, aad, sealed) }, h, h.forSeed)
-	if err != nil {
-		return nil, because(ErrWrongSeed, err)
-	}
-	return k, nil
+	return unwrap(func(aad, sealed []byte) ([]byte, error) { return seed.Open(sealInfo, aad, sealed) }, h, h.forSeed)
 }
 
 // unwrap opens one of the two wrapped stream keys of a header.
 func unwrap(open func(aad, sealed []byte) ([]byte, error), h *Header, sealed []byte) (streamKey, error) {
 	key, err := open(h.appendFixed(nil), sealed)
-	if err != nil || len(key) != keyBytes {
-		return nil, because(ErrAuth, err)
+	if err == nil && len(key) != keyBytes {
+		err = ErrAuth
+	}
+	if err != nil {
+		return nil, err
 	}
 	defer clear(key)
 	return newAEAD(key), nil
