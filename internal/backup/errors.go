@@ -75,12 +75,13 @@ var codes = []struct {
 	err  *fault.Error
 	code fault.Code
 }{
+	{ErrDrill, "BACKUP-030"}, // wraps what it found
 	{ErrTruncated, "BACKUP-001"}, {ErrAuth, "BACKUP-002"}, {ErrSetMismatch, "BACKUP-003"}, {ErrForeign, "BACKUP-004"},
 	{ErrFormat, "BACKUP-005"}, {ErrOtherRoot, "BACKUP-006"}, {ErrGap, "BACKUP-007"},
 	{ErrNoBackup, "BACKUP-008"}, {ErrNoRecovery, "BACKUP-009"},
 	{ErrTarget, "BACKUP-020"}, {ErrTargetAbsent, "BACKUP-021"}, {ErrTargetUnmounted, "BACKUP-022"}, {ErrTargetFull, "BACKUP-023"},
 	{ErrTargetGone, "BACKUP-024"}, {ErrTargetRefused, "BACKUP-025"}, {ErrHostKey, "BACKUP-026"}, {ErrNameTaken, "BACKUP-027"},
-	{ErrDrill, "BACKUP-030"}, {ErrReason, "BACKUP-031"}, {ErrPlanStale, "BACKUP-032"}, {ErrStoreInUse, "BACKUP-033"},
+	{ErrReason, "BACKUP-031"}, {ErrPlanStale, "BACKUP-032"}, {ErrStoreInUse, "BACKUP-033"},
 	{ErrScratch, "BACKUP-034"}, {ErrBusy, "BACKUP-035"},
 }
 

@@ -14,7 +14,10 @@ import (
 
 // Options say what is kept safe, and where.
 type Options struct {
-	Vault   *vault.Vault
+	Vault *vault.Vault
+	// Key gives the root of the present generation each time it is asked; nil:
+	// that with which the store was opened.
+	Key     func() *seal.Key
 	Targets []*Target // in the order of the boot file
 	// Scratch is a directory of the box's own disk that drills use and empty.
 	// It is made, mode 0700, in a directory that is there.
@@ -54,6 +57,9 @@ const nightDefault = 2 * time.Hour
 func New(o Options) *Keeper {
 	if o.Night == 0 {
 		o.Night = nightDefault
+	}
+	if o.Key == nil {
+		o.Key = func() *seal.Key { return o.Vault.Options().Key }
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -112,7 +118,7 @@ func (k *Keeper) passed(n uint64) {
 func (k *Keeper) clock() time.Time { return k.options.Vault.Options().Now() }
 
 // key is the root of the present generation.
-func (k *Keeper) key() *seal.Key { return k.options.Vault.Options().Key }
+func (k *Keeper) key() *seal.Key { return k.options.Key() }
 
 // target returns the target of that name.
 func (k *Keeper) target(name string) (*Target, error) {
