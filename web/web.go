@@ -107,7 +107,7 @@ func Version() string { return version() }
 
 var version = sync.OnceValue(func() string {
 	sum := sha256.New()
-	for _, name := range []string{"app.js", "coffer.css", "htmx.min.js"} {
+	for _, name := range []string{"app.js", "witness.js", "coffer.css", "htmx.min.js"} {
 		sum.Write(assets()[name].content)
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:6])

@@ -25,7 +25,7 @@ func TestHtmxIsThePublishedFile(t *testing.T) {
 }
 
 func TestAddressesHoldTheHashOfTheContent(t *testing.T) {
-	for _, name := range []string{"app.js", "coffer.css", "favicon.svg", "htmx.min.js"} {
+	for _, name := range []string{"app.js", "witness.js", "coffer.css", "favicon.svg", "htmx.min.js"} {
 		url := URL(name)
 		if !regexp.MustCompile(`^/static/[a-z.]+\.[0-9a-f]{16}\.(js|css|svg)$`).MatchString(url) {
 			t.Errorf("URL(%q) = %q", name, url)

@@ -24,6 +24,10 @@ const (
 // SafeString returns the outcome's word.
 func (o Outcome) SafeString() string { return string(o) }
 
+// DurableKey is the key under which the context of a request may hold a func()
+// that the vault calls when an event of the request is durable.
+type DurableKey struct{}
+
 // Version is the version of the leaf's form.
 const Version = 1
 

@@ -10,6 +10,7 @@ import (
 	"coffer/internal/access"
 	"coffer/internal/audit"
 	"coffer/internal/fault"
+	"coffer/internal/ident"
 	"coffer/internal/vault"
 )
 
@@ -94,10 +95,16 @@ var (
 	ErrTakenBy = fault.New(fault.Conflict, "This sign-in name is or was somebody's. Choose another.")
 )
 
-// Denied records that an agent asked for what no role of theirs allows, and was
-// turned away before any data was looked for (PCI DSS 10.2.1.4).
-func (i *Identity) Denied(ctx context.Context, agent access.Agent, action access.Action) error {
+// Attempted records an attempt that ended before any data was looked for, and
+// how: a page of another role, a form that cannot be read (PCI DSS 10.2.1.4).
+func (i *Identity) Attempted(ctx context.Context, agent access.Agent, action access.Action, outcome audit.Outcome, details ...audit.Detail) error {
 	return i.vault.Record(ctx, access.Request{
 		Agent: agent, Action: action, Entity: access.None, Purpose: access.Operations,
-	}, audit.Denied)
+	}, outcome, details...)
+}
+
+// Nobody returns the agent of who is not signed in and acts from origin. It may
+// do nothing; the audit trail calls it nobody.
+func (i *Identity) Nobody(origin access.Origin) access.Agent {
+	return i.issuer.Person(ident.ID[ident.Staff]{}, ident.ID[ident.Session]{}, "", origin)
 }

@@ -59,7 +59,7 @@ func FirstRun(o FirstRunOptions) (http.Handler, error) {
 	}
 	s := firstRun{&server{
 		Options: Options{Demo: o.Demo, Zone: o.Zone, Now: o.Now, Ops: o.Ops},
-		clinic:  o.Clinic, library: lib, log: o.Log, throttle: newThrottle(),
+		clinic:  o.Clinic, library: lib, log: o.Log, throttle: newThrottle(signInRate),
 	}}
 	return guard(o.Names, s.echo()), nil
 }

@@ -59,5 +59,7 @@ func withHosts(names []string, next http.Handler) http.Handler {
 	})
 }
 
-// clearSiteData makes the browser forget what it holds of the box.
-const clearSiteData = `"cache", "cookies", "storage"`
+// clearSiteData makes the browser forget what it holds of the box. Its storage
+// stays: all that it holds is the last checkpoint of the audit trail, which the
+// browser must not forget.
+const clearSiteData = `"cache", "cookies"`

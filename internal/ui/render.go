@@ -33,6 +33,8 @@ type frame struct {
 	IdleWarn int    // seconds without an act until the warning; 0: no limit
 	IdleEnd  int    // seconds without an act until the session's end
 	Refresh  string // when and what a browser without JavaScript reads again: "3;url=/…"; empty: never
+	Witness  string // names the sign-in to the browser's witness of the trail; empty: it does not ask
+	Officer  bool   // may judge what a witness found
 	Demo     bool   // a sample clinic: every page says so
 }
 
@@ -154,6 +156,7 @@ func (c *call) frame(title string) frame {
 	}
 	f.CSRF, f.Who, f.Roles = csrfToken(c.cookie), c.session.Staff, roleWords(c.agent)
 	f.Bell = s.bell != nil
+	f.Witness, f.Officer = derived(c.cookie, "coffer/witness/1")[:12], c.agent.May(access.AuditRead)
 	if c.Request().Method == http.MethodGet && !isHX(c.Request()) {
 		f.Self = c.Request().URL.RequestURI()
 	}

@@ -25,7 +25,7 @@ func testServer(t *testing.T) *server {
 	}
 	return &server{
 		Options: Options{Zone: time.UTC, Now: time.Now}, clinic: "Harbor Lane", library: lib,
-		log: slog.New(slog.NewTextHandler(io.Discard, nil)), throttle: newThrottle(),
+		log: slog.New(slog.NewTextHandler(io.Discard, nil)), throttle: newThrottle(signInRate),
 	}
 }
 

@@ -57,7 +57,7 @@ func Sealed(o SealedOptions) (http.Handler, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	s := &sealedServer{&server{clinic: o.Clinic, library: lib, log: o.Log, Options: Options{Now: time.Now}, throttle: newThrottle()}, o}
+	s := &sealedServer{&server{clinic: o.Clinic, library: lib, log: o.Log, Options: Options{Now: time.Now}, throttle: newThrottle(signInRate)}, o}
 	return guard(o.Names, s.echo()), nil
 }
 

@@ -160,7 +160,7 @@ func TestLeavingEndsTheSession(t *testing.T) {
 		desk.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 		cookies := desk.Jar.Cookies(&url.URL{Scheme: "https", Host: hostName, Path: "/"})
 		a := desk.post(path, form)
-		if a.status != http.StatusSeeOther || !strings.Contains(a.header.Get("Clear-Site-Data"), `"storage"`) {
+		if a.status != http.StatusSeeOther || !strings.Contains(a.header.Get("Clear-Site-Data"), `"cookies"`) {
 			t.Errorf("%s: %d, %q", path, a.status, a.header.Get("Clear-Site-Data"))
 		}
 		if to := a.header.Get("Location"); path == "/lock" && to != "/sign-in?why=locked&next=%2Ffind" {

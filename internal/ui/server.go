@@ -1,16 +1,21 @@
 package ui
 
 import (
+	"cmp"
+	"context"
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"coffer/internal/access"
+	"coffer/internal/audit"
 	"coffer/internal/billing"
 	"coffer/internal/books"
+	"coffer/internal/fault"
 	"coffer/internal/identity"
 	"coffer/internal/ops"
 	"coffer/internal/roster"
@@ -43,11 +48,12 @@ type Options struct {
 // change after New.
 type server struct {
 	Options
-	clinic   string
-	library  library
-	bell     *Bell
-	log      *slog.Logger
-	throttle *throttle
+	clinic    string
+	library   library
+	bell      *Bell
+	log       *slog.Logger
+	throttle  *throttle // of attempts to sign in
+	strangers *throttle // of events about who is not signed in
 }
 
 // call is one request: echo's context, who asks, and the server that answers.
@@ -75,7 +81,7 @@ func New(o Options) (http.Handler, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	s := &server{Options: o, clinic: o.Clinic, library: lib, bell: o.Bell, log: o.Log, throttle: newThrottle()}
+	s := &server{Options: o, clinic: o.Clinic, library: lib, bell: o.Bell, log: o.Log, throttle: newThrottle(signInRate), strangers: newThrottle(strangerRate)}
 	return guard(o.Names, s.echo()), nil
 }
 
@@ -106,29 +112,79 @@ func (s *server) echo() *echo.Echo {
 	return e
 }
 
-// serve wraps one route: who asks, whether the form is our own, and one
-// recovery for whatever breaks inside.
+// serve wraps one route: whatever goes wrong becomes a page.
 func (s *server) serve(r route) echo.HandlerFunc {
-	return func(c echo.Context) (err error) {
+	return func(c echo.Context) error {
 		k := s.callOf(c)
-		defer func() {
-			if broken := recover(); broken != nil {
-				if broken == http.ErrAbortHandler {
-					panic(broken) // net/http's own way to drop a connection
-				}
-				s.logPanic(k, broken)
-				err = errPanic
-			}
-			if err != nil {
-				s.fail(k, err)
-				err = nil
-			}
-		}()
-		if err := s.admit(k, r); err != nil {
-			return err
+		if err := s.respond(k, r); err != nil {
+			s.fail(k, err)
 		}
-		return r.handler(s, k)
+		return nil
 	}
+}
+
+// respond finds out who asks, whether the form is our own, and has the handler
+// answer. No request ends without an event: where neither the handler nor what
+// it called has left one, such as for a form that cannot be read, one is left
+// here.
+func (s *server) respond(k *call, r route) error {
+	if err := s.safely(k, func() error { return s.admit(k, r) }); err != nil {
+		return err
+	}
+	recorded := k.watched()
+	err := s.safely(k, func() error { return r.handler(s, k) })
+	if r.bare || recorded() {
+		return err
+	}
+	return cmp.Or(s.attempted(k, r, err), err)
+}
+
+// safely runs fn and turns whatever breaks inside into an error.
+func (s *server) safely(k *call, fn func() error) (err error) {
+	defer func() {
+		broken := recover()
+		if broken == nil {
+			return
+		}
+		if broken == http.ErrAbortHandler {
+			panic(broken) // net/http's own way to drop a connection
+		}
+		s.logPanic(k, broken)
+		err = errPanic
+	}()
+	return fn()
+}
+
+// watched makes the call know whether an event of it has become durable.
+func (k *call) watched() (recorded func() bool) {
+	var durable atomic.Bool
+	r := k.Request()
+	k.SetRequest(r.WithContext(context.WithValue(r.Context(), audit.DurableKey{}, func() { durable.Store(true) })))
+	return durable.Load
+}
+
+// attempted records a request that ended as err says before it reached any
+// data. Of who is not signed in, only so many are recorded that nobody can fill
+// the disk with them.
+func (s *server) attempted(k *call, r route, err error) error {
+	agent := k.agent
+	if agent.IsNobody() {
+		if !s.strangers.allow(k.RealIP(), s.Now()) {
+			return nil
+		}
+		agent = s.Identity.Nobody(origin(k))
+	}
+	outcome, details := audit.OK, []audit.Detail{{Key: "route", Value: r.method + " " + r.path}}
+	if err != nil {
+		outcome = audit.Refused
+		kind := fault.KindOf(asFault(err))
+		if kind == fault.Denied || kind == fault.Unauthenticated {
+			outcome = audit.Denied
+		}
+		details = append(details, audit.Detail{Key: "fault", Value: kind.String()})
+	}
+	ctx := context.WithoutCancel(k.Request().Context())
+	return s.Identity.Attempted(ctx, agent, cmp.Or(r.action, access.SessionTouch), outcome, details...)
 }
 
 // callOf returns the call of an echo context, the same one each time.

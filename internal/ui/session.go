@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -29,22 +30,35 @@ var (
 // csrfToken returns the token that a session's forms carry. It follows from
 // the cookie and not the other way round, so it ends with the session and
 // needs no storage.
-func csrfToken(cookie string) string {
+func csrfToken(cookie string) string { return derived(cookie, "coffer/csrf/1") }
+
+// derived returns a text that follows from the cookie for one use.
+func derived(cookie, use string) string {
 	mac := hmac.New(sha256.New, []byte(cookie))
-	mac.Write([]byte("coffer/csrf/1"))
+	mac.Write([]byte(use))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // admit finds out who asks and refuses what the route does not allow them: a
-// form without the session's token, a page that the role cannot open at all,
-// which is recorded. Whether the agent may see this very client is decided below, and recorded.
+// form without the session's token, a page that the role cannot open at all.
+// Each refusal is recorded. Whether the agent may see this very client is
+// decided below, and recorded.
 func (s *server) admit(c *call, r route) error {
 	if r.open {
 		return nil
 	}
-	if err := s.recognise(c, r.background); err != nil {
-		return err
+	err := s.recognise(c, r.background)
+	if err == nil {
+		err = allowed(c, r)
 	}
+	if err == nil {
+		return nil
+	}
+	return cmp.Or(s.attempted(c, r, err), err)
+}
+
+// allowed decides what can be decided before anything is looked for.
+func allowed(c *call, r route) error {
 	if err := c.Request().ParseForm(); err != nil {
 		return asForm(err)
 	}
@@ -52,9 +66,6 @@ func (s *server) admit(c *call, r route) error {
 		return errCSRF
 	}
 	if r.action != "" && !c.agent.May(r.action) {
-		if err := s.Identity.Denied(c.Request().Context(), c.agent, r.action); err != nil {
-			return err
-		}
 		return errDenied
 	}
 	return nil

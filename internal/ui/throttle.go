@@ -9,23 +9,33 @@ import (
 	"coffer/internal/fault"
 )
 
-// How often one address may try to sign in: a burst, then one each interval.
-// Identity slows attempts by name as well; this one spares the work of a hash.
-const (
-	signInBurst    = 20
-	signInInterval = 3 * time.Second
-	addressesMax   = 4096
+// limit is how often one address may do something: a burst, then one each
+// interval.
+type limit struct {
+	burst    int
+	interval time.Duration
+}
+
+// signInRate is how often one address may try to sign in. Identity slows
+// attempts by name as well; this one spares the work of a hash. strangerRate is
+// how many events who is not signed in may cause.
+var (
+	signInRate   = limit{20, 3 * time.Second}
+	strangerRate = limit{120, 5 * time.Second}
 )
+
+const addressesMax = 4096
 
 var errTooOften = fault.New(fault.Exhausted, "Too many attempts to sign in from this workstation. Wait a minute, then try again.")
 
 // throttle limits attempts by network address.
 type throttle struct {
-	mu  sync.Mutex
-	per map[string]*rate.Limiter
+	limit limit
+	mu    sync.Mutex
+	per   map[string]*rate.Limiter
 }
 
-func newThrottle() *throttle { return &throttle{per: map[string]*rate.Limiter{}} }
+func newThrottle(l limit) *throttle { return &throttle{limit: l, per: map[string]*rate.Limiter{}} }
 
 // allow reports whether the address may try at now.
 func (t *throttle) allow(address string, now time.Time) bool {
@@ -34,7 +44,7 @@ func (t *throttle) allow(address string, now time.Time) bool {
 	limiter, ok := t.per[address]
 	if !ok {
 		t.makeRoom(now)
-		limiter = rate.NewLimiter(rate.Every(signInInterval), signInBurst)
+		limiter = rate.NewLimiter(rate.Every(t.limit.interval), t.limit.burst)
 		t.per[address] = limiter
 	}
 	return limiter.AllowN(now, 1)
@@ -47,7 +57,7 @@ func (t *throttle) makeRoom(now time.Time) {
 		return
 	}
 	for address, limiter := range t.per {
-		if limiter.TokensAt(now) >= signInBurst {
+		if limiter.TokensAt(now) >= float64(t.limit.burst) {
 			delete(t.per, address)
 		}
 	}

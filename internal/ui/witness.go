@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"coffer/internal/fault"
+	"coffer/internal/ops"
 )
 
 // witnessed is what a browser gets that witnesses the audit trail: the newest
@@ -37,4 +38,24 @@ func (s *server) witness(c *call) error {
 		w.Proof = proof.Proof
 	}
 	return c.JSON(http.StatusOK, w)
+}
+
+// POST /witness/alarm puts on record that a browser found the trail changed,
+// POST /witness/judged that the privacy officer has looked into it.
+func testimony(judged bool) func(*server, *call) error {
+	return func(s *server, c *call) error {
+		t := ops.Testimony{Why: c.FormValue("why"), Judged: judged}
+		var err error
+		if t.Kept, err = strconv.ParseUint(c.FormValue("kept"), 10, 63); err != nil {
+			return errForm
+		}
+		if t.Shown, err = strconv.ParseUint(c.FormValue("shown"), 10, 63); err != nil {
+			return errForm
+		}
+		if err := s.Ops.Testify(c.Request().Context(), c.agent, t); err != nil {
+			return err
+		}
+		s.log.ErrorContext(c.Request().Context(), "a browser's witness of the audit trail was heard", "judged", judged)
+		return c.NoContent(http.StatusNoContent)
+	}
 }

@@ -201,6 +201,9 @@ func (v *Vault) finishBatch(b *batch) {
 		v.stop(errDamaged)
 	}
 	for _, c := range b.calls {
+		if b.err == nil && c.ran {
+			tell(c)
+		}
 		switch {
 		case b.err != nil && c.err == nil:
 			c.err = b.err
@@ -208,6 +211,13 @@ func (v *Vault) finishBatch(b *batch) {
 			c.err = c.alone()
 		}
 		close(c.done)
+	}
+}
+
+// tell lets who made a request know that its event is durable.
+func tell(c *call) {
+	if durable, ok := c.ctx.Value(audit.DurableKey{}).(func()); ok {
+		durable()
 	}
 }
 
