@@ -46,6 +46,7 @@ const (
 	BoxStatus          Action = "box.status"
 	TerminalStatus     Action = "terminal.status"
 	TerminalLock       Action = "terminal.lock"
+	TerminalAttach     Action = "terminal.attach"
 	TerminalWrite      Action = "terminal.write"
 	AuthorityRead      Action = "authority.read"
 	AuthorityWrite     Action = "authority.write"

@@ -26,6 +26,7 @@ type lane struct {
 	unknown  []ident.ID[ident.Attempt]           // to find out, oldest first
 	read     map[ident.ID[ident.Attempt]]attempt // of these, as the journal has them
 	live     live
+	noted    presence                // of the terminal, as the audit trail has it
 	unwanted ident.ID[ident.Attempt] // to be cancelled as soon as the terminal asks for its card
 	idle     chan struct{}           // closed when nothing runs or waits; nil unless somebody drains
 }
@@ -54,6 +55,7 @@ func (l *lane) start(unknown []ident.ID[ident.Attempt]) {
 		}
 	}
 	l.terminal.OnStray(l.stray)
+	l.note()
 	l.till.running.Go(func() { l.loop(l.till.ctx) })
 }
 
@@ -201,6 +203,7 @@ func (l *lane) wait(ctx context.Context, pause time.Duration) time.Duration {
 	case <-ctx.Done():
 	case <-l.wake:
 	case <-l.terminal.Changed():
+		l.note()
 		l.till.bell(TopicTerminals)
 		l.ringUnknown()
 		return l.till.retry.start()

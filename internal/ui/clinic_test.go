@@ -201,6 +201,8 @@ func (c *clinic) hire(people *identity.Identity, system access.Agent) {
 		{"okafor", "Dr. Chidi Okafor", access.Therapist},
 		{"ledgers", "Theodora Vance", access.Accountant},
 		{"boxes", "Sam Whitlock", access.IT},
+		{"owner", "Dr. Marguerite Ashdown", access.Owner},
+		{"privacy", "Ravi Menon", access.Officer},
 	} {
 		staff, enrolment, err := people.CreateStaff(c.t.Context(), system, identity.NewStaff{
 			Name: one.name, DisplayName: one.shown, Roles: []access.Role{one.role}, Password: password,
