@@ -78,9 +78,9 @@ func (l *life) end(t *testing.T) {
 // taken as the disk has it, and a new desk opens on it.
 func (d *desk) crash(l *life, next *life) {
 	d.t.Helper()
-	l.end(d.t)
 	dir := d.t.TempDir() + "/store"
-	copyStore(d.t, d.o.Dir, dir)
+	copyStore(d.t, d.o.Dir, dir) // before the lines drop: that they do is an event, and would be half copied
+	l.end(d.t)
 	close(l.bury)
 	d.close()
 	d.o.Dir = dir

@@ -114,7 +114,8 @@ func newClinic(t testing.TB, options sim.Options) *clinic {
 	} {
 		tables = append(tables, part...)
 	}
-	c.vault = vaulttest.OpenWith(t, vault.Options{Tables: tables, Relation: schedule.Related, Now: func() time.Time { return c.clock.now().In(zone) }})
+	c.vault = vaulttest.OpenWith(t, vault.Options{Tables: tables, Relation: schedule.Related, Now: func() time.Time { return c.clock.now().In(zone) },
+		Elapsed: func() time.Duration { return time.Since(c.clock.start) }})
 	c.open(options, zone)
 	return c
 }
