@@ -189,7 +189,7 @@ func (s *server) toSignIn(c *call) {
 		to += "?" + query.Encode()
 	}
 	c.Response().Header().Set(hxRedirect, to)
-	if isHX(r) || c.Path() == "/session" || c.Path() == "/bell" {
+	if isHX(r) || c.Path() == "/session" || c.Path() == "/bell" || c.Path() == "/witness" {
 		c.Response().WriteHeader(http.StatusUnauthorized)
 		return
 	}

@@ -15,6 +15,8 @@ import (
 // recoveryView is the page of the recovery sheet.
 type recoveryView struct {
 	MayMake bool
+	Made    bool // a new sheet was put in force just now
+	State   pill
 	Problem string // of the form that was sent
 	Tested  string // that the papers fit; empty: nothing was tested just now
 	Facts   []fact
@@ -73,7 +75,26 @@ func (s *server) recovery(c *call) error {
 }
 
 func (s *server) recoveryState(c *call) (recoveryView, error) {
-	return recoveryView{MayMake: c.agent.May(access.RecoveryMake)}, nil
+	v := recoveryView{MayMake: c.agent.May(access.RecoveryMake), Made: c.QueryParam("made") == "yes"}
+	state, err := s.Ops.SheetState(c.Request().Context(), c.agent)
+	if err != nil {
+		return v, err
+	}
+	v.State = pill{"In force", "good"}
+	v.Facts = []fact{{Name: "Last rehearsal", Value: s.ago(state.Tested)}}
+	if !state.Due.IsZero() {
+		v.Facts = append(v.Facts, fact{Name: "Next one due", Value: state.Due.In(s.Zone).Format("January 2, 2006")})
+	}
+	switch {
+	case !state.InForce:
+		v.State, v.Facts = pill{"None", "bad"}, nil
+		v.Remind = "There is no recovery sheet. If this box is lost, everything in it is lost. The owner makes one on this page."
+	case state.Tested.IsZero():
+		v.Remind = "Nobody has rehearsed yet. Take the paper out of its envelope and type it in below: a sheet that cannot be read is none."
+	case s.Now().After(state.Due):
+		v.Remind = "A rehearsal is due: take the paper out of its envelope and type it in below."
+	}
+	return v, nil
 }
 
 // POST /recovery/sheet makes a new sheet and shows it, once.
@@ -222,9 +243,9 @@ func (s *server) testSheet(c *call) error {
 	if err != nil && fault.KindOf(err) != fault.Invalid {
 		return err
 	}
-	v, stateErr := s.recoveryState(c)
-	if stateErr != nil {
-		return stateErr
+	v, unknown := s.recoveryState(c)
+	if unknown != nil {
+		return unknown
 	}
 	switch {
 	case err != nil:
