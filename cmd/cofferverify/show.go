@@ -21,7 +21,7 @@ func show(w io.Writer, o options, r audit.Report) int {
 		return exitOK
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(w, "WRONG        line %d, %s: %s [%s]\n", f.Line, span(f), sentences[f.What], f.What)
+		fmt.Fprintf(w, "WRONG        line %d, %s: %s [%s]\n", f.Line, span(f), f.What.Text(), f.What)
 	}
 	fmt.Fprintln(w, "Result       DON'T TRUST THIS EXPORT. Keep the file as it is.")
 	return exitWrong
@@ -63,25 +63,4 @@ func showAgainst(w io.Writer, o options, r audit.Report) {
 	case r.Against:
 		fmt.Fprintln(w, "Against      the older checkpoint is contained")
 	}
-}
-
-// sentences say what each fault means.
-var sentences = map[audit.Fault]string{
-	audit.BadLine:       "this is no line of an export",
-	audit.BadLeaf:       "the event is not in the form that the box writes",
-	audit.BadSequence:   "an event is missing, was added, or stands in another place",
-	audit.BadOpening:    "the private part is not the one that belongs to the event",
-	audit.BadRoot:       "these events are not the ones that were signed",
-	audit.BadOrder:      "events are missing before the checkpoint, or checkpoints are not in order",
-	audit.BadCheckpoint: "the checkpoint can't be read",
-	audit.BadSignature:  "the Ed25519 signature of the checkpoint is wrong",
-	audit.BadQuote:      "the TPM has not signed this checkpoint",
-	audit.BadClock:      "the TPM's clock went back: a checkpoint was signed after its successor",
-	audit.BadKey:        "the last checkpoint is not signed with a key that you named",
-	audit.Unsigned:      "no checkpoint covers the end of the trail",
-	audit.Truncated:     "the file ends before its end",
-	audit.Trailing:      "something follows the end",
-	audit.Fork:          "the trail contradicts the older checkpoint",
-	audit.SetBack:       "the trail ends before the older checkpoint: events are gone",
-	audit.BadAgainst:    "the older checkpoint can't be read, or is of another trail",
 }

@@ -139,6 +139,9 @@ func findings(t testing.TB, export []byte, trust Trust) []Fault {
 	var found []Fault
 	for _, f := range r.Findings {
 		found = append(found, f.What)
+		if f.What.Text() == "" {
+			t.Errorf("the fault %s has no text", f.What)
+		}
 	}
 	return found
 }

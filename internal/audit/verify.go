@@ -28,33 +28,6 @@ type Finding struct {
 	From, To uint64
 }
 
-// Fault names what can be wrong with an export.
-type Fault string
-
-// The faults of exports.
-const (
-	BadLine       Fault = "line"       // a line has no form that an export has
-	BadLeaf       Fault = "leaf"       // an event is not canonical
-	BadSequence   Fault = "sequence"   // an event is missing, added or moved
-	BadOpening    Fault = "opening"    // a private part is not that of its event
-	BadRoot       Fault = "root"       // the events are not those that were signed
-	BadOrder      Fault = "order"      // the checkpoints are not in order, or events are missing before one
-	BadCheckpoint Fault = "checkpoint" // a checkpoint can't be read
-	BadSignature  Fault = "signature"  // the Ed25519 signature is wrong or missing
-	BadQuote      Fault = "quote"      // the TPM's signature is wrong or missing
-	BadClock      Fault = "clock"      // the TPM's clock went back between two checkpoints
-	BadKey        Fault = "key"        // the last checkpoint is not signed under a key that is trusted
-	Unsigned      Fault = "unsigned"   // events follow the last checkpoint, or there is none
-	Truncated     Fault = "truncated"  // the file ends before its end
-	Trailing      Fault = "trailing"   // something follows the end
-	Fork          Fault = "fork"       // the trail contradicts the older checkpoint
-	SetBack       Fault = "set back"   // the trail ends before the older checkpoint
-	BadAgainst    Fault = "against"    // the older checkpoint can't be read, or is of another trail
-)
-
-// SafeString returns the fault's name.
-func (f Fault) SafeString() string { return string(f) }
-
 // findingsMax ends a verification: more findings tell nothing more.
 const findingsMax = 20
 
