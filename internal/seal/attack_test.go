@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -329,6 +332,42 @@ func TestHeaderThatTheSystemKeeps(t *testing.T) {
 	}
 	refuses(t, sealtest.TPM(t), path, seal.ErrUnreadable)
 	refuses(t, sealtest.TPM(t), filepath.Join(os.Args[0], "coffer.seal"), seal.ErrUnreadable)
+}
+
+// TestWithoutRights has somebody else's account unseal: first what it may not
+// read is the header, then the TPM.
+func TestWithoutRights(t *testing.T) {
+	dir, err := os.MkdirTemp("", "rights")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	header, device := filepath.Join(dir, "coffer.seal"), sealtest.Another(t)
+	k, err := seal.Provision(t.Context(), device, header, seal.Setup{Now: now})
+	if err != nil {
+		t.Fatal(err, seal.Detail(err))
+	}
+	k.Wipe()
+	for _, c := range []struct {
+		header, device os.FileMode
+		want           *fault.Error
+	}{{0, 0o755, seal.ErrUnreadable}, {0o444, 0, seal.ErrTPMDenied}} {
+		if err := errors.Join(os.Chmod(header, c.header), os.Chmod(filepath.Dir(device), c.device)); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "", device, header)
+		cmd.Env = append(os.Environ(), childEnv+"=unseal-without-rights")
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.HasPrefix(string(out), c.want.Message()) {
+			t.Errorf("%v %s; want %s", err, out, seal.Code(c.want))
+		}
+	}
+	if err := os.Chmod(filepath.Dir(device), 0o700); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // BenchmarkUnseal is the whole of Unseal without a PIN; it must stay under 50

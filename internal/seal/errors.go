@@ -73,6 +73,8 @@ var (
 	// ErrLockoutHeld: somebody else holds the TPM's lockout authorization and
 	// has made guessing a PIN too easy.
 	ErrLockoutHeld = fault.New(fault.Conflict, "Another program holds the TPM's lockout authorization and allows too many guesses for a PIN to protect anything. Clear the TPM in the firmware settings before setting the box up, or use no PIN (SEAL-030).")
+	// ErrTPMDenied: the TPM is there, but the system does not let it be used.
+	ErrTPMDenied = fault.New(fault.Sealed, "The system does not let Coffer use the TPM. Put the account that Coffer runs under into the group of /dev/tpmrm0 (tss on Debian), check that LimitNOFILE of the unit is not used up, then start Coffer again (SEAL-034).")
 	// ErrOwnerHeld: the owner hierarchy has an authorization value.
 	ErrOwnerHeld = fault.New(fault.Sealed, "Somebody has given the TPM's owner hierarchy a password. Coffer needs it empty, as the system does: take the password away (tpm2_changeauth -c owner), then start Coffer again (SEAL-031).")
 	// ErrRotating: the header holds two root generations.
@@ -102,6 +104,7 @@ var codes = []struct {
 	{ErrPCRChanged, "SEAL-025"}, {ErrSoftware, "SEAL-026"}, {ErrUnreadable, "SEAL-027"},
 	{ErrRelease, "SEAL-028"}, {ErrSetup, "SEAL-029"}, {ErrLockoutHeld, "SEAL-030"},
 	{ErrOwnerHeld, "SEAL-031"}, {ErrNoRecovery, "SEAL-032"}, {ErrRotating, "SEAL-033"},
+	{ErrTPMDenied, "SEAL-034"},
 }
 
 // Code returns the stable code of an error of this package, such as

@@ -282,6 +282,7 @@ func TestErrorsHaveCodesAndNextSteps(t *testing.T) {
 		seal.ErrWrite, seal.ErrTPM, seal.ErrSoftwareTPM, seal.ErrPIN, seal.ErrPINNeeded, seal.ErrPINShape,
 		seal.ErrUnsignedBoot, seal.ErrFirmwareChanged, seal.ErrSecureBootOff, seal.ErrPCRChanged, seal.ErrSoftware,
 		seal.ErrUnreadable, seal.ErrRelease, seal.ErrSetup, seal.ErrLockoutHeld, seal.ErrOwnerHeld, seal.ErrNoRecovery, seal.ErrRotating,
+		seal.ErrTPMDenied,
 	} {
 		code := seal.Code(e)
 		if code == "" || seen[code] || !strings.Contains(e.Message(), "("+code+")") {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"time"
@@ -33,7 +34,7 @@ func dial(ctx context.Context, device string) (w wire, shared bool, err error) {
 	fi, err := os.Stat(device)
 	switch {
 	case err != nil:
-		return nil, false, because(ErrNoTPM, err)
+		return nil, false, absent(err)
 	case fi.Mode()&os.ModeSocket != 0:
 		w, err = dialSocket(ctx, device)
 		return w, false, err
@@ -54,7 +55,7 @@ func openDevice(path string) (wire, error) {
 		return nil, because(ErrTPMBusy, err)
 	}
 	if err != nil {
-		return nil, because(ErrNoTPM, err)
+		return nil, absent(err)
 	}
 	return &charDevice{fd}, nil
 }
@@ -84,9 +85,18 @@ func dialSocket(ctx context.Context, path string) (wire, error) {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "unix", path)
 	if err != nil {
-		return nil, because(ErrNoTPM, err)
+		return nil, absent(err)
 	}
 	return &socket{c}, nil
+}
+
+// absent names a TPM that cannot be opened: it is not there, or the system
+// does not let it be used.
+func absent(err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
+		return because(ErrTPMDenied, err)
+	}
+	return because(ErrNoTPM, err)
 }
 
 func (s *socket) exchange(ctx context.Context, command []byte) ([]byte, error) {
