@@ -158,30 +158,19 @@ func (c *cli) storeCommand() *cobra.Command {
 }
 
 func (c *cli) acceptLoss() *cobra.Command {
-	var q control.SheetShown
+	var q control.ReasonGiven
 	cmd := &cobra.Command{
-		Use: "accept-loss", Short: "serve a store that was set back, knowing what is lost",
-		Long:    "A store that is older than the TPM remembers stays shut: payments are missing.\nWhoever has the recovery sheet can have it served all the same. Restore a newer\nbackup instead if there is one.",
-		Example: "  cofferctl store accept-loss --reason \"no newer backup exists\"", Args: cobra.NoArgs,
+		Use: "accept-loss", Short: "acknowledge that a confirmed commit is gone, once it was entered again",
+		Long:    "When the store was set back, status and doctor name the commit that is gone until\nsomebody acknowledges it here, with what was done about it.",
+		Example: "  cofferctl store accept-loss --reason \"two payments entered again from receipts\"", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := c.agree("What was posted after this copy of the store is gone for good.", "lost"); err != nil {
+			if err := c.agree("What was confirmed and is gone will not be shown any more.", "lost"); err != nil {
 				return err
 			}
-			var err error
-			if q.Papers, err = c.asker().papers(); err != nil {
-				return err
-			}
-			state, err := c.sealState(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if q.PIN, err = c.pin(state.PIN); err != nil {
-				return err
-			}
-			return answer(c, cmd.Context(), openTimeout, post[control.Done]("store/accept", q), printDone("the store is served; its trail says that it was set back"), always)
+			return answer(c, cmd.Context(), openTimeout, post[control.Done]("store/accept", q), printDone("the loss is acknowledged, and on record"), always)
 		},
 	}
-	cmd.Flags().StringVar(&q.Reason, "reason", "", "why; goes on record")
+	cmd.Flags().StringVar(&q.Reason, "reason", "", "what was done about it; goes on record")
 	return cmd
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"coffer/firmware-config"
+	"coffer/internal/backup"
 	"coffer/internal/seal"
 )
 
@@ -42,6 +43,8 @@ type Config struct {
 	Control string `toml:"control"`
 	// Terminals are the card terminals.
 	Terminals []TerminalConfig `toml:"terminal"`
+	// Backups are the places to which backups go.
+	Backups []BackupConfig `toml:"backup"`
 	// Seal says how the books are sealed to the box.
 	Seal SealConfig `toml:"seal"`
 	// Demo marks a sample clinic: pages say so on every screen.
@@ -59,6 +62,39 @@ type TerminalConfig struct {
 	// Serial is the serial number on the terminal's label. A terminal that
 	// reports another one is quarantined. Empty accepts any.
 	Serial string `toml:"serial"`
+}
+
+// BackupConfig is one place to which backups go. The box only ever adds to it.
+type BackupConfig struct {
+	// Name is what pages and commands call it: "nas".
+	Name string `toml:"name"`
+	// Target is "dir:/path", "usb:LABEL" or "sftp://user@host:port/path".
+	Target string `toml:"target"`
+	// HostKey is the SFTP server's public key as in known_hosts.
+	HostKey string `toml:"host_key"`
+	// KeyFile is the path of the private key that signs in at the SFTP server.
+	KeyFile string `toml:"key_file"`
+	// Hourly sends what was written in each hour there, not only the nightly
+	// backup.
+	Hourly bool `toml:"hourly"`
+}
+
+// target returns the target that the boot file means.
+func (b BackupConfig) target() (*backup.Target, error) {
+	return backup.NewTarget(backup.TargetConfig{Name: b.Name, Target: b.Target, HostKey: b.HostKey, KeyFile: b.KeyFile, Hourly: b.Hourly})
+}
+
+// targets returns the targets of the boot file, which check has read before.
+func (c Config) targets() ([]*backup.Target, error) {
+	var all []*backup.Target
+	for _, b := range c.Backups {
+		t, err := b.target()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, t)
+	}
+	return all, nil
 }
 
 // SealConfig says how the root key is sealed.
@@ -128,6 +164,16 @@ func (c Config) check() error {
 	}
 	if len(c.Names) == 0 {
 		return errors.New(`names: write the names under which browsers reach the box, as in names = ["coffer.internal"]`)
+	}
+	names := map[string]bool{}
+	for _, b := range c.Backups {
+		if b.Name == "" || names[b.Name] {
+			return errors.New("backup: give each place a name of its own")
+		}
+		names[b.Name] = true
+		if _, err := b.target(); err != nil {
+			return fmt.Errorf("backup %s: %w", b.Name, err)
+		}
 	}
 	if err := c.Seal.check(); err != nil {
 		return err

@@ -97,7 +97,7 @@ func furnishSample(ctx context.Context, s demo.Sample) error {
 		return err
 	}
 	defer stop()
-	box, err := create(ctx, c, creation{issuer: issuer, now: clock.Now, noSync: true, terminals: terminals, bell: func(string) {
+	box, err := create(ctx, c, creation{issuer: issuer, now: clock.Now, noSync: true, terminals: terminals, recovery: s.Recovery, bell: func(string) {
 		select {
 		case changed <- struct{}{}:
 		default:

@@ -11,7 +11,7 @@ import (
 // nothing else, until the sheet is in force or ctx is done: no client's data
 // can be stored before somebody holds what brings it back.
 func (d *daemon) firstRun(ctx context.Context, box *clinic, leaf func() tls.Certificate) error {
-	if !d.ops.SetUp() || d.config.Demo {
+	if !d.ops.SetUp() {
 		return nil
 	}
 	handler, err := ui.FirstRun(ui.FirstRunOptions{

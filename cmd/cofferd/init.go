@@ -28,7 +28,8 @@ func initialise(ctx context.Context, c Config) error {
 		return err
 	}
 	fmt.Println("A new, empty store was made and sealed to this box's TPM.")
-	fmt.Println("Next: cofferd run --config with the same boot file.")
+	fmt.Println("Next: cofferd run --config with the same boot file. Its journal has the set-up code with")
+	fmt.Println("which the owner makes the recovery sheet in a browser; or run cofferctl recovery print here.")
 	return nil
 }
 
@@ -74,7 +75,6 @@ func create(ctx context.Context, c Config, n creation) (*clinic, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer key.Wipe()
 	options := vaultOptions(c, key, n.now, nil)
 	options.NoSync = n.noSync
 	agent := n.issuer.System("setup")
@@ -83,12 +83,16 @@ func create(ctx context.Context, c Config, n creation) (*clinic, error) {
 		v, err = vault.Open(ctx, agent, options)
 	}
 	if err != nil {
+		key.Wipe()
 		return nil, err
 	}
 	if err := c.unmark(); err != nil {
-		return nil, firstError(err, v.Close())
+		err = firstError(err, v.Close())
+		key.Wipe()
+		return nil, err
 	}
 	box := furnish(c, v, n.issuer, n.terminals, n.bell, slog.New(slog.DiscardHandler))
+	box.key = key
 	if err := box.setup(ctx, c, agent, n.now()); err != nil {
 		return nil, firstError(err, box.close(ctx))
 	}

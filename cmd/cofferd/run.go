@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"coffer/internal/access"
+	"coffer/internal/backup"
 	"coffer/internal/fault"
 	"coffer/internal/host"
 	"coffer/internal/ops"
@@ -58,7 +59,11 @@ func run(ctx context.Context, c Config) error {
 		return err
 	}
 	d.front = newFront(listener, d.log)
-	d.ops = ops.New(d.machine(port))
+	machine, err := d.machine(port)
+	if err != nil {
+		return firstError(err, d.front.stop())
+	}
+	d.ops = ops.New(machine)
 	stopControl, err := d.serveControl()
 	if err != nil {
 		return firstError(err, d.front.stop())
@@ -82,17 +87,33 @@ func run(ctx context.Context, c Config) error {
 	}
 	stop, cancel := context.WithTimeout(context.Background(), stopPatience)
 	defer cancel()
-	return firstError(err, box.close(stop))
+	err = firstError(err, box.close(stop))
+	d.ops.Closed()
+	return err
+}
+
+// backups returns the keeper of the store's backups, nil when the boot file
+// names no target.
+func (d *daemon) backups(box *clinic) (*backup.Keeper, error) {
+	targets, err := d.config.targets()
+	if err != nil || len(targets) == 0 {
+		return nil, err
+	}
+	return backup.New(backup.Options{
+		Vault: box.vault, Key: d.ops.RootKey, Targets: targets, Scratch: filepath.Join(d.config.State, "scratch"),
+		TrialBalance: d.ops.TrialBalance, Log: d.log,
+	}), nil
 }
 
 // machine is what ops knows of the box before its books are open.
-func (d *daemon) machine(port host.Port) ops.Machine {
+func (d *daemon) machine(port host.Port) (ops.Machine, error) {
+	targets, err := d.config.targets()
 	return ops.Machine{
 		Version: version(), Clinic: d.config.Clinic, Demo: d.config.Demo, State: d.config.State,
 		TPM: d.config.TPM, Header: d.config.header(), Proof: d.config.proof, Setup: d.config.sealSetup,
 		Ports: []host.Port{port}, Root: os.DirFS("/"), Now: d.now, Log: d.log,
-		System: d.issuer.System("ops"), Reopen: d.reopen,
-	}
+		System: d.issuer.System("ops"), Reopen: d.reopen, Targets: targets, Store: tablesOf(d.config, d.now, d.log),
+	}, err
 }
 
 // listen returns the HTTPS listener: the one that the service manager opened,
@@ -130,7 +151,7 @@ func (d *daemon) openUntil(ctx context.Context) (*clinic, error) {
 	}
 	opened := make(chan result, 1)
 	go func() {
-		box, err := d.open(ctx, "")
+		box, err := d.open(ctx, "", "")
 		opened <- result{box, err}
 	}()
 	select {
@@ -143,12 +164,17 @@ func (d *daemon) openUntil(ctx context.Context) (*clinic, error) {
 }
 
 // open unseals the root key, opens the store and puts the floors onto it.
-func (d *daemon) open(ctx context.Context, pin string) (*clinic, error) {
+func (d *daemon) open(ctx context.Context, pin, reason string) (*clinic, error) {
+	if err := backup.Finish(d.config.place()); err != nil { // a restore that was cut short
+		return nil, err
+	}
 	key, err := seal.Unseal(ctx, d.config.TPM, d.config.header(), d.config.proof(pin))
 	if err != nil {
 		return nil, err
 	}
-	v, err := vault.Open(ctx, d.issuer.System("start"), vaultOptions(d.config, key, d.now, d.log))
+	options := vaultOptions(d.config, key, d.now, d.log)
+	options.AcceptRollback = reason
+	v, err := vault.Open(ctx, d.issuer.System("start"), options)
 	if err != nil {
 		key.Wipe()
 		return nil, err
@@ -175,9 +201,13 @@ func (d *daemon) serveClinic(ctx context.Context, box *clinic) error {
 		return err
 	}
 	d.box.Store(box)
+	keeper, err := d.backups(box)
+	if err != nil {
+		return err
+	}
 	err = d.ops.Opened(ctx, ops.Store{
 		Vault: box.vault, Books: box.books, Till: box.till, Key: box.key, Seal: box.key.Status(), Terminals: box.terminals,
-		Certificate: func() time.Time { return leaf().Leaf.NotAfter },
+		Backups: keeper, Certificate: func() time.Time { return leaf().Leaf.NotAfter },
 	})
 	if err != nil {
 		return err
@@ -195,6 +225,7 @@ func (d *daemon) serveClinic(ctx context.Context, box *clinic) error {
 	}
 	d.front.show(ctx, scene{handler, leaf, box.vault.Alive})
 	keeping := d.ops.Keep(ctx)
+	defer d.ops.Rest()
 	defer keeping()
 	select {
 	case err := <-d.front.ended:

@@ -35,15 +35,16 @@ type opening struct {
 
 var errOpen = fault.New(fault.Conflict, "The books are open already. Nothing was changed.")
 
-// reopen tries to open the books of a shut box with a PIN. When it returns
+// reopen tries to open the books of a shut box with a PIN, and with a reason
+// even if they were set back. When it returns
 // nil, the daemon goes on to serve the clinic.
-func (d *daemon) reopen(ctx context.Context, pin string) error {
+func (d *daemon) reopen(ctx context.Context, pin, reason string) error {
 	d.opening.mu.Lock()
 	defer d.opening.mu.Unlock()
 	if d.opening.done {
 		return errOpen
 	}
-	box, err := d.open(context.WithoutCancel(ctx), pin)
+	box, err := d.open(context.WithoutCancel(ctx), pin, reason)
 	if err != nil {
 		d.shut(err)
 		return err

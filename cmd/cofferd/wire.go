@@ -10,6 +10,7 @@ import (
 
 	"coffer/firmware-config"
 	"coffer/internal/access"
+	"coffer/internal/backup"
 	"coffer/internal/billing"
 	"coffer/internal/books"
 	"coffer/internal/ident"
@@ -34,11 +35,18 @@ func tables() []vault.AnyTable {
 
 // vaultOptions say how the store of this box is opened.
 func vaultOptions(c Config, key *seal.Key, now func() time.Time, log *slog.Logger) vault.Options {
-	return vault.Options{
-		Dir: c.storeDir(), Key: key, Tables: tables(),
-		Relation: schedule.Related, Now: now, Log: log,
-	}
+	o := tablesOf(c, now, log)
+	o.Key, o.Anchor, o.Attestor = key, seal.NewAnchor(c.TPM, key), seal.NewAttestor(c.TPM, key)
+	return o
 }
+
+// tablesOf say what the store of this box holds, and where.
+func tablesOf(c Config, now func() time.Time, log *slog.Logger) vault.Options {
+	return vault.Options{Dir: c.storeDir(), Tables: tables(), Relation: schedule.Related, Now: now, Log: log}
+}
+
+// place is where a restore puts seal and store.
+func (c Config) place() backup.Place { return backup.Place{Header: c.header(), Dir: c.storeDir()} }
 
 // storeDir is the directory of the store.
 func (c Config) storeDir() string { return filepath.Join(c.State, "store") }
@@ -62,7 +70,7 @@ type clinic struct {
 	till     *till.Till
 
 	terminals []*terminal.Terminal
-	key       *seal.Key // nil while a sample is furnished
+	key       *seal.Key
 }
 
 // furnish puts the floors onto an open store. Terminals are started, the till
@@ -109,9 +117,7 @@ func (c *clinic) close(ctx context.Context) error {
 		err = firstError(err, t.Close())
 	}
 	err = firstError(err, c.vault.Close())
-	if c.key != nil {
-		c.key.Wipe()
-	}
+	c.key.Wipe()
 	return err
 }
 

@@ -72,17 +72,23 @@ func (b *Books) Check(ctx context.Context, agent access.Agent) (Report, error) {
 // totals, control accounts. It returns all problems, up to a hundred; an
 // error means that it could not look.
 func Check(tx *vault.Tx) (Report, error) {
+	c, err := check(tx)
+	return c.report, err
+}
+
+// check is Check with all that it folded.
+func check(tx *vault.Tx) (*checker, error) {
 	c := &checker{
 		tx: tx, chart: ledger.ChartMap{}, fold: &ledger.Balances{},
 		last: map[ledger.Key]place{}, items: map[string]itemRecord{}, totals: map[string]*totalRecord{},
 		entries: map[ident.ID[ident.Entry]]entryRecord{}, resolved: map[ident.ID[ident.Entry]]bool{}, sources: map[string]bool{},
 	}
 	if err := c.readChart(); err != nil {
-		return c.report, err
+		return c, err
 	}
 	for row, err := range entries.All(tx) {
 		if err != nil {
-			return c.report, err
+			return c, err
 		}
 		if row.Key != row.Shared.Number {
 			c.blame(ProblemNumber, row.Shared)
@@ -91,11 +97,11 @@ func Check(tx *vault.Tx) (Report, error) {
 	}
 	for _, step := range []func() error{c.compareItems, c.compareTotals, c.compareControls} {
 		if err := step(); err != nil {
-			return c.report, err
+			return c, err
 		}
 	}
 	c.report.Pending = len(c.fold.Unresolved())
-	return c.report, nil
+	return c, nil
 }
 
 // checker is the journal folded so far.

@@ -44,6 +44,11 @@ type SheetShown struct {
 	Reason string   `json:"reason,omitempty"`
 }
 
+// ReasonGiven carries why something is done.
+type ReasonGiven struct {
+	Reason string `json:"reason"`
+}
+
 // PINGiven carries the present PIN, empty when there is none.
 type PINGiven struct {
 	PIN string `json:"pin,omitempty"`
@@ -225,8 +230,8 @@ func (s *Server) tail(ctx context.Context, agent access.Agent, q TailAsked) (ops
 	return s.options.Ops.Tail(ctx, agent, q.Before, q.Limit)
 }
 
-func (s *Server) acceptLoss(ctx context.Context, agent access.Agent, q SheetShown) (Done, error) {
-	return done(s.options.Ops.AcceptLoss(ctx, agent.Origin(), q.Papers, q.PIN, q.Reason))
+func (s *Server) acceptLoss(ctx context.Context, agent access.Agent, q ReasonGiven) (Done, error) {
+	return done(s.options.Ops.AcceptLoss(ctx, agent, q.Reason))
 }
 
 func (s *Server) retire(ctx context.Context, _ access.Agent, q RetirementAsked) (ops.Certificate, error) {

@@ -17,6 +17,7 @@ import (
 	"coffer/firmware-config"
 	"coffer/internal/ident"
 	"coffer/internal/identity"
+	"coffer/internal/recovery"
 	"coffer/internal/seal"
 	"coffer/internal/terminal"
 	"coffer/internal/terminal/sim"
@@ -32,6 +33,8 @@ const (
 	controlFile = "control.sock"
 	stateDir    = "state"
 	madeFile    = "made"
+	sheetFile   = "recovery-sheet.txt"
+	backupsDir  = "backups"
 )
 
 const (
@@ -45,6 +48,8 @@ type Sample struct {
 	Config string // path of the boot file
 	Dir    string // the demo's directory
 	Seed   uint64
+	// Recovery is the public half of the sample clinic's recovery sheet.
+	Recovery recovery.Public
 }
 
 // Terminals returns the sample clinic's terminal, in memory and without human
@@ -192,6 +197,11 @@ names = ["localhost", "127.0.0.1"]
 control = {{printf "%q" .Control}}
 demo = true
 
+[[backup]]
+name = "here"
+target = {{printf "%q" .Backups}}
+hourly = true
+
 [[terminal]]
 name = {{printf "%q" .Name}}
 address = {{printf "%q" .Line}}
@@ -208,7 +218,7 @@ func (st *stage) writeConfig(tpm string) error {
 	}
 	defer f.Close()
 	return configTemplate.Execute(f, map[string]string{
-		"Clinic": ClinicName, "State": st.path(stateDir), "TPM": tpm, "Listen": st.address, "Control": st.path(controlFile),
+		"Clinic": ClinicName, "State": st.path(stateDir), "TPM": tpm, "Listen": st.address, "Control": st.path(controlFile), "Backups": "dir:" + st.path(backupsDir),
 		"Name": terminalName, "Line": "serial:" + st.path(lineFile), "Profile": terminalProfile, "Serial": terminalSerial,
 	})
 }
@@ -219,18 +229,34 @@ func (st *stage) furnish(ctx context.Context) error {
 		fmt.Fprintf(st.Out, "The sample clinic of %s goes on where it stopped. Its day list ends there; --fresh makes a new one.\n", made)
 		return nil
 	}
-	for _, half := range []string{stateDir, truthFile, signInsFile} {
+	for _, half := range []string{stateDir, truthFile, signInsFile, sheetFile, backupsDir} {
 		if err := os.RemoveAll(st.path(half)); err != nil {
 			return err
 		}
 	}
 	fmt.Fprintf(st.Out, "Making the sample clinic: %d clients, %d days of history …\n", clientCount, HistoryDays)
 	begun := time.Now()
-	if err := st.Furnish(ctx, Sample{Config: st.path(configFile), Dir: st.Dir, Seed: st.Seed}); err != nil {
+	sheet, err := st.writeSheet()
+	if err != nil {
+		return err
+	}
+	if err := st.Furnish(ctx, Sample{Config: st.path(configFile), Dir: st.Dir, Seed: st.Seed, Recovery: sheet}); err != nil {
 		return fmt.Errorf("cannot make the sample clinic: %w", err)
 	}
 	fmt.Fprintf(st.Out, "Made in %.1f s.\n", time.Since(begun).Seconds())
 	return os.WriteFile(st.path(madeFile), []byte(begun.Format(time.DateOnly)), 0o600)
+}
+
+// writeSheet makes the sample clinic's recovery sheet and leaves it in a file,
+// so that a guest can play the day on which it is needed. On a clinic's box it
+// is on paper and nowhere else.
+func (st *stage) writeSheet() (recovery.Public, error) {
+	if err := os.Mkdir(st.path(backupsDir), 0o700); err != nil {
+		return recovery.Public{}, err
+	}
+	seed := recovery.New()
+	defer seed.Wipe()
+	return seed.Public(), os.WriteFile(st.path(sheetFile), []byte(seed.Text()+"\n"), 0o600)
 }
 
 func (st *stage) makeProcesses() error {

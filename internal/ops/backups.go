@@ -1,15 +1,17 @@
 package ops
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"coffer/internal/access"
+	"coffer/internal/backup"
+	"coffer/internal/books"
+	"coffer/internal/fault"
+	"coffer/internal/vault"
 )
-
-// backupAgeMax is how old the newest verified backup may be before it is an
-// alarm: a nightly one, and two hours to notice.
-const backupAgeMax = 26 * time.Hour
 
 // Backups is what there is to restore from, and whether it was proven.
 type Backups struct {
@@ -105,31 +107,207 @@ type Drill struct {
 	Reason   *Reason   `json:"reason,omitempty"` // what was not equal
 }
 
+// errNoTargets is given while the boot file names no target.
+var errNoTargets = fault.New(fault.NotFound, "The boot file names no place for backups. Add a [[backup]] to it and start Coffer again (BACKUP-036).")
+
+// keeper returns the store's keeper of backups.
+func (o *Ops) keeper(ctx context.Context, agent access.Agent, action access.Action) (*backup.Keeper, error) {
+	store, err := o.open(ctx, agent, action)
+	if err != nil {
+		return nil, err
+	}
+	if store.Backups == nil {
+		return nil, errNoTargets
+	}
+	return store.Backups, nil
+}
+
 // Backups lists targets and what is on them.
 func (o *Ops) Backups(ctx context.Context, agent access.Agent) (Backups, error) {
-	return Backups{}, errStarting
+	k, err := o.keeper(ctx, agent, access.BackupRead)
+	if errors.Is(err, errNoTargets) {
+		return o.noBackups(ctx, agent)
+	}
+	if err != nil {
+		return Backups{}, err
+	}
+	s, err := k.Status(ctx, agent)
+	if err != nil {
+		return Backups{}, err
+	}
+	b := Backups{At: s.Now, Verdict: OK, Newest: s.Newest, Verified: s.Verified, Running: progressOf(k), Targets: []TargetRow{}}
+	if s.Drill != nil {
+		d := drillOf(*s.Drill)
+		b.Drill = &d
+	}
+	for _, t := range s.Targets {
+		row := targetRow(t)
+		if row.Verdict != OK {
+			b.Verdict = Warn
+		}
+		b.Targets = append(b.Targets, row)
+	}
+	if s.Alarm {
+		b.Verdict, b.Alarm = Fail, alarmOf(s)
+	}
+	return b, nil
+}
+
+// noBackups is Backups of a box whose boot file names no target.
+func (o *Ops) noBackups(ctx context.Context, agent access.Agent) (Backups, error) {
+	store, err := o.open(ctx, agent, access.BackupRead)
+	if err != nil {
+		return Backups{}, err
+	}
+	err = store.Vault.View(ctx, request(agent, access.BackupRead), func(*vault.Tx) error { return nil })
+	return Backups{At: o.machine.Now(), Verdict: Fail, Alarm: reasonOf(errNoTargets), Targets: []TargetRow{}}, err
+}
+
+// alarmOf says why people must act.
+func alarmOf(s backup.Status) *Reason {
+	switch {
+	case s.Drill != nil && !s.Drill.OK:
+		return &Reason{Code: s.Drill.Code, Words: s.Drill.What}
+	case s.Newest.IsZero():
+		return &Reason{Code: "BACKUP-037", Words: "There is no backup yet. Make one now, and look why the nightly one was not made."}
+	}
+	return &Reason{Code: "BACKUP-038", Words: "The newest backup that was read back and found whole is older than 26 hours. Look at the targets below, make a backup now and verify it."}
+}
+
+func progressOf(k *backup.Keeper) *Progress {
+	p, busy := k.Underway()
+	if !busy {
+		return nil
+	}
+	return &Progress{Task: Task(p.Task), Since: p.Since, Done: p.Records, Total: p.Total}
+}
+
+func targetRow(t backup.TargetStatus) TargetRow {
+	row := TargetRow{Name: t.Target.Name, Kind: t.Target.Kind, Place: t.Target.Place, Verdict: OK, Copies: []BackupRow{}}
+	switch {
+	case t.Err != nil:
+		row.Verdict, row.Reason = Fail, reasonOf(t.Err)
+	case t.Last != nil && !t.Last.OK:
+		row.Verdict, row.Reason = Warn, &Reason{Code: t.Last.Code, Words: t.Last.What}
+	}
+	for _, c := range t.Copies {
+		b := BackupRow{Name: c.Name.String(), Made: c.Time, Sequence: c.Sequence, Bytes: c.Bytes, Level: c.Level, Verified: c.Verified}
+		if c.Failed != nil {
+			b.Reason = &Reason{Code: c.Failed.Code, Words: c.Failed.What}
+		}
+		row.Copies = append(row.Copies, b)
+	}
+	return row
+}
+
+// outcomeReason says why a task did not go well, nil if it did.
+func outcomeReason(u backup.Outcome) *Reason {
+	if u.OK {
+		return nil
+	}
+	return &Reason{Code: cmp.Or(u.Code, "internal"), Words: u.What}
+}
+
+func drillOf(u backup.Outcome) Drill {
+	return Drill{
+		At: u.At, OK: u.OK, Target: u.Target, Name: u.Name, Made: u.Made, Sequence: u.Sequence,
+		Records: u.Records, Events: u.Events, Seconds: u.Took.Seconds(), Reason: outcomeReason(u),
+	}
 }
 
 // BackUpNow makes a backup and hands it to the target of that name, or to all
 // for "". That a target did not take it is part of the result.
 func (o *Ops) BackUpNow(ctx context.Context, agent access.Agent, target string) (BackupMade, error) {
-	return BackupMade{}, errStarting
+	k, err := o.keeper(ctx, agent, access.BackupWrite)
+	if err != nil {
+		return BackupMade{}, err
+	}
+	outcomes, err := k.BackUp(ctx, agent, target)
+	if err != nil {
+		return BackupMade{}, err
+	}
+	m := BackupMade{At: o.machine.Now(), OK: true, Targets: []BackupTaken{}}
+	for _, u := range outcomes {
+		m.OK = m.OK && u.OK
+		m.Targets = append(m.Targets, BackupTaken{Target: u.Target, Name: u.Name, Bytes: int64(u.Bytes), Reason: outcomeReason(u)})
+	}
+	return m, nil
 }
 
 // VerifyBackup reads a backup back: level 1 its signature, sums and count,
 // without any key; 2 every record decrypted and the set hash compared; 3
 // restored into scratch and the books folded. Name "" is the newest.
 func (o *Ops) VerifyBackup(ctx context.Context, agent access.Agent, target, name string, level int) (BackupVerified, error) {
-	return BackupVerified{}, errStarting
+	k, err := o.keeper(ctx, agent, access.BackupVerify)
+	if err != nil {
+		return BackupVerified{}, err
+	}
+	u, err := k.Verify(ctx, agent, target, name, level)
+	if err != nil {
+		return BackupVerified{}, err
+	}
+	return BackupVerified{
+		At: u.At, OK: u.OK, Target: u.Target, Name: u.Name, Level: u.Level, Made: u.Made,
+		Sequence: u.Sequence, Records: u.Records, Reason: outcomeReason(u),
+	}, nil
 }
 
 // DrillNow restores the newest backup into scratch and compares it with the
 // running store.
 func (o *Ops) DrillNow(ctx context.Context, agent access.Agent) (Drill, error) {
-	return Drill{}, errStarting
+	k, err := o.keeper(ctx, agent, access.BackupDrill)
+	if err != nil {
+		return Drill{}, err
+	}
+	u, err := k.Drill(ctx, agent, "", "")
+	if err != nil {
+		return Drill{}, err
+	}
+	return drillOf(u), nil
 }
 
 // Begin starts a task for a page, which does not wait: Backups shows its
 // progress, and its result when it has ended. A second one while one runs is
 // refused.
-func (o *Ops) Begin(ctx context.Context, agent access.Agent, task Task) error { return errStarting }
+func (o *Ops) Begin(ctx context.Context, agent access.Agent, task Task) error {
+	action, do := access.BackupWrite, func(ctx context.Context) error {
+		_, err := o.BackUpNow(ctx, agent, "")
+		return err
+	}
+	switch task {
+	case TaskVerify:
+		action, do = access.BackupVerify, func(ctx context.Context) error {
+			_, err := o.VerifyBackup(ctx, agent, "", "", 2)
+			return err
+		}
+	case TaskDrill:
+		action, do = access.BackupDrill, func(ctx context.Context) error {
+			_, err := o.DrillNow(ctx, agent)
+			return err
+		}
+	}
+	k, err := o.keeper(ctx, agent, action)
+	if err != nil {
+		return err
+	}
+	if progressOf(k) != nil {
+		return backup.ErrBusy
+	}
+	o.begun.Add(1)
+	go func() {
+		defer o.begun.Done()
+		o.keepOne(string(task), func() error { return do(context.WithoutCancel(ctx)) })
+	}()
+	return nil
+}
+
+// TrialBalance folds the books of a store for a drill.
+func (o *Ops) TrialBalance(ctx context.Context, v *vault.Vault) (string, error) {
+	var text string
+	err := v.View(ctx, request(o.machine.System, access.BooksCheck), func(tx *vault.Tx) error {
+		var err error
+		text, err = books.Digest(tx)
+		return err
+	})
+	return text, err
+}

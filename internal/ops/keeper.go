@@ -3,6 +3,7 @@ package ops
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"coffer/internal/fault"
@@ -19,8 +20,15 @@ const nightHour = 2
 func (o *Ops) Keep(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
+	var backups sync.WaitGroup
+	if store, _, _ := o.look(); store != nil && store.Backups != nil {
+		backups.Go(func() {
+			o.keepOne("backups", func() error { return store.Backups.Run(ctx, o.machine.System) })
+		})
+	}
 	go func() {
 		defer close(done)
+		defer backups.Wait()
 		tick := time.NewTicker(time.Minute)
 		defer tick.Stop()
 		for {

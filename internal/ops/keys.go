@@ -94,24 +94,54 @@ func (o *Ops) RotateRoot(ctx context.Context, agent access.Agent, pin string) (R
 }
 
 // rotate makes the next root key, has the store use it, and drops the former.
-// Cut short anywhere, FinishRotation goes on with it.
+// Cut short anywhere, the next opening goes on with it.
 func (o *Ops) rotate(ctx context.Context, agent access.Agent, store *Store, pin string) (Rotated, error) {
-	keys, err := keyringOf(store)
-	if err != nil {
-		return Rotated{}, err
-	}
 	next, err := seal.BeginRotation(ctx, o.machine.TPM, o.machine.Header, o.proof(store, pin))
 	if err != nil {
 		return Rotated{}, err
 	}
-	defer next.Wipe()
-	if err := keys.Rotate(ctx, request(agent, access.KeyRotate), next); err != nil {
+	if err := store.Vault.Rotate(ctx, request(agent, access.KeyRotate), next); err != nil {
+		next.Wipe()
 		return Rotated{}, err
 	}
-	if err := seal.EndRotation(ctx, o.machine.TPM, o.machine.Header, o.proof(store, pin)); err != nil {
+	o.newKey(next)
+	p := o.machine.Proof(pin)
+	p.Key = next
+	if err := seal.EndRotation(ctx, o.machine.TPM, o.machine.Header, p); err != nil {
 		return Rotated{}, err
 	}
 	return Rotated{At: o.machine.Now(), Generation: next.Generation()}, o.sealChanged(ctx)
+}
+
+// newKey takes over the root key that the store uses from now on.
+func (o *Ops) newKey(next *seal.Key) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	changed := *o.store
+	changed.Key = next
+	o.former = append(o.former, o.store.Key)
+	o.store = &changed
+}
+
+// RootKey returns the root key of the open store, of the present generation.
+func (o *Ops) RootKey() *seal.Key {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.store == nil {
+		return nil
+	}
+	return o.store.Key
+}
+
+// finishRotation goes on with an exchange of the root key that was cut short.
+func (o *Ops) finishRotation(ctx context.Context) error {
+	if store, _, _ := o.look(); !store.Seal.Rotating {
+		return nil
+	}
+	return o.changeSeal(ctx, o.machine.System, access.KeyRotate, "rotate.finish", func(store *Store) ([]fact, error) {
+		r, err := o.rotate(ctx, o.machine.System, store, "")
+		return []fact{{Key: "generation", Value: strconv.FormatUint(uint64(r.Generation), 10)}}, err
+	})
 }
 
 // RekeyAll writes every record anew under fresh data keys, then rotates the
@@ -119,16 +149,13 @@ func (o *Ops) rotate(ctx context.Context, agent access.Agent, store *Store, pin 
 func (o *Ops) RekeyAll(ctx context.Context, agent access.Agent, pin string) (Rotated, error) {
 	var r Rotated
 	err := o.changeSeal(ctx, agent, access.KeyRotate, "rekey", func(store *Store) ([]fact, error) {
-		keys, err := keyringOf(store)
-		if err != nil {
-			return nil, err
-		}
-		buckets := keys.Buckets()
+		buckets := store.Vault.Buckets()
 		for _, b := range buckets {
-			if err := keys.Rekey(ctx, request(agent, access.KeyRotate), b); err != nil {
+			if err := store.Vault.Rekey(ctx, request(agent, access.KeyRotate), b); err != nil {
 				return nil, err
 			}
 		}
+		var err error
 		r, err = o.rotate(ctx, agent, store, pin)
 		r.Buckets = len(buckets)
 		return []fact{{Key: "buckets", Value: strconv.Itoa(len(buckets))}, {Key: "generation", Value: strconv.FormatUint(uint64(r.Generation), 10)}}, err
@@ -157,11 +184,7 @@ func (o *Ops) ShredClient(ctx context.Context, agent access.Agent, client ident.
 		if err := store.Vault.View(ctx, r, func(tx *vault.Tx) error { return isAccount(tx, client, account) }); err != nil {
 			return nil, err
 		}
-		keys, err := keyringOf(store)
-		if err != nil {
-			return nil, err
-		}
-		if err := keys.Shred(ctx, r, client); err != nil {
+		if err := store.Vault.Shred(ctx, r, client); err != nil {
 			return nil, err
 		}
 		rotated, err := o.rotate(ctx, o.machine.System, store, pin)

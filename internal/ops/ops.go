@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"coffer/internal/access"
+	"coffer/internal/backup"
 	"coffer/internal/books"
 	"coffer/internal/fault"
 	"coffer/internal/host"
@@ -29,11 +30,15 @@ type Machine struct {
 	Root    fs.FS            // the machine's root directory, os.DirFS("/")
 	Now     func() time.Time // in the clinic's zone
 	Log     *slog.Logger     // nil logs nothing
+	Targets []*backup.Target // where backups go, in the order of the boot file
+	Store   vault.Options    // how the store is opened: directory, tables, relation and clock
 
-	Proof  func(pin string) seal.Proof                 // what the seal is shown
-	Setup  func() (seal.Setup, error)                  // how the boot file wants the key sealed; without Now and PIN
-	System access.Agent                                // the daemon itself, for what nobody signed in can do
-	Reopen func(ctx context.Context, pin string) error // opens a shut store and has it served; nil: it cannot be
+	Proof  func(pin string) seal.Proof // what the seal is shown
+	Setup  func() (seal.Setup, error)  // how the boot file wants the key sealed; without Now and PIN
+	System access.Agent                // the daemon itself, for what nobody signed in can do
+	// Reopen opens a shut store with a PIN and has it served; with a reason,
+	// also one that the TPM's counter says was set back. nil: it cannot be.
+	Reopen func(ctx context.Context, pin, reason string) error
 }
 
 // Store is what there is once the store is open.
@@ -44,6 +49,7 @@ type Store struct {
 	Key         *seal.Key   // the root key, while the store is open
 	Seal        seal.Status // as it was at the unseal
 	Terminals   []*terminal.Terminal
+	Backups     *backup.Keeper              // nil: the boot file names no target
 	Certificate func() (notAfter time.Time) // end of the HTTPS certificate; nil: none is used
 }
 
@@ -54,17 +60,18 @@ type Ops struct {
 	setUp   *ceremony
 
 	mu      sync.Mutex
-	sealed  error   // why there is no store
-	store   *Store  // nil until Opened
-	checked check   // the last check of the whole store
-	memory  *memory // of past upkeep
-	reason  string  // why the recovery sheet was used while the store was shut
+	sealed  error       // why there is no store
+	store   *Store      // nil until Opened
+	checked check       // the last check of the whole store
+	memory  *memory     // of past upkeep
+	former  []*seal.Key // root keys of former generations, to be overwritten
+	reason  string      // why the recovery sheet was used while the store was shut
 	pending map[string]*pendingSheet
 	exports map[string]*pendingExport
 
-	verifying sync.Mutex // held by the one Verify that runs
-	changing  sync.Mutex // held by what changes seal, root key or data keys
-	working   sync.Mutex // held by the one backup, verification, drill or restore
+	verifying sync.Mutex     // held by the one Verify that runs
+	changing  sync.Mutex     // held by what changes seal, root key or data keys
+	begun     sync.WaitGroup // tasks that pages began
 }
 
 // check is a check of the whole store: that at opening, or a Verify.
@@ -105,11 +112,33 @@ func (o *Ops) Opened(ctx context.Context, s Store) error {
 		return err
 	}
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.sealed, o.store, o.memory = nil, &s, past
 	o.checked = check{at: o.machine.Now(), ok: s.Vault.Status().Lost == 0}
+	o.mu.Unlock()
+	if s.Seal.Recovery {
+		o.setUp.end()
+	}
+	if err := o.finishRotation(ctx); err != nil {
+		o.machine.Log.Warn("the exchange of the root key was not finished", slog.String("code", Code(err)))
+	}
 	return nil
 }
+
+// Closed overwrites the root keys, once the store is closed. Tasks that pages
+// began are waited for before it is (see Rest).
+func (o *Ops) Closed() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, k := range o.former {
+		k.Wipe()
+	}
+	if o.store != nil && o.store.Key != nil {
+		o.store.Key.Wipe()
+	}
+}
+
+// Rest waits until the tasks that pages began have ended.
+func (o *Ops) Rest() { o.begun.Wait() }
 
 // look returns the present state.
 func (o *Ops) look() (store *Store, checked check, sealed error) {
@@ -168,7 +197,7 @@ func (o *Ops) permit(ctx context.Context, agent access.Agent, action access.Acti
 var ofStore = map[access.Action]bool{
 	access.StoreVerify: true, access.SealRead: true, access.SealWrite: true, access.RecoveryMake: true,
 	access.RecoveryTest: true, access.KeyRotate: true, access.StoreCompact: true, access.StoreRestore: true,
-	access.StoreRetire: true, access.StoreOpen: true, access.BackupRead: true, access.BackupWrite: true,
+	access.StoreRetire: true, access.StoreAcceptLoss: true, access.StoreOpen: true, access.BackupRead: true, access.BackupWrite: true,
 	access.BackupVerify: true, access.BackupDrill: true,
 }
 

@@ -35,7 +35,7 @@ func (o *Ops) Unlock(ctx context.Context, origin access.Origin, pin string) erro
 	if err := o.shutFor(); err != nil {
 		return err
 	}
-	err := o.machine.Reopen(ctx, pin)
+	err := o.machine.Reopen(ctx, pin, "")
 	if err != nil {
 		o.remember(refusal{At: o.machine.Now(), What: "pin", Code: Code(err), Via: origin.Via + ":" + origin.Address})
 	}
@@ -65,7 +65,7 @@ func (o *Ops) OpenBySheet(ctx context.Context, origin access.Origin, papers []st
 	o.reason = reason
 	o.mu.Unlock()
 	o.remember(refusal{At: o.machine.Now(), What: recovered, Via: via})
-	return o.machine.Reopen(ctx, pin)
+	return o.machine.Reopen(ctx, pin, reason)
 }
 
 // recoverSeal seals the root key that the sheet opens to this box's TPM.

@@ -2,11 +2,11 @@ package ops
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"coffer/internal/access"
 	"coffer/internal/audit"
+	"coffer/internal/backup"
 	"coffer/internal/fault"
 	"coffer/internal/vault"
 )
@@ -17,71 +17,36 @@ type chore string
 
 // The chores.
 const (
-	choreBackup    chore = "backup"
-	choreVerify    chore = "verify"
-	choreDrill     chore = "drill"
 	choreBooks     chore = "books"
 	choreRehearsal chore = "rehearsal"
 )
 
-// upkeepRecord is one time that a chore was done. Of a backup it names target,
-// backup and commit.
+// upkeepRecord is one time that a chore was done. (Package backup keeps its
+// own.)
 type upkeepRecord struct {
-	At       int64  `cbor:"1,keyasint"` // Unix milliseconds
-	Chore    chore  `cbor:"2,keyasint"`
-	OK       bool   `cbor:"3,keyasint"`
-	Code     string `cbor:"4,keyasint,omitempty"` // why not
-	Target   string `cbor:"5,keyasint,omitempty"`
-	Name     string `cbor:"6,keyasint,omitempty"`
-	Made     int64  `cbor:"7,keyasint,omitempty"` // of the backup, Unix milliseconds
-	Sequence uint64 `cbor:"8,keyasint,omitempty"`
-	Records  uint64 `cbor:"9,keyasint,omitempty"`
-	Events   uint64 `cbor:"10,keyasint,omitempty"`
-	Level    int    `cbor:"11,keyasint,omitempty"`
-	Took     int64  `cbor:"12,keyasint,omitempty"` // milliseconds
+	At    int64  `cbor:"1,keyasint"` // Unix milliseconds
+	Chore chore  `cbor:"2,keyasint"`
+	OK    bool   `cbor:"3,keyasint"`
+	Code  string `cbor:"4,keyasint,omitempty"` // why not
 }
 
 func (r upkeepRecord) at() time.Time { return time.UnixMilli(r.At) }
 
-func (r upkeepRecord) made() time.Time {
-	if r.Made == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(r.Made)
-}
-
 var upkeep = vault.NewJournal[upkeepRecord, vault.None](vault.BucketUpkeep)
 
-// Tables are what this package keeps in the store.
-func Tables() []vault.AnyTable { return []vault.AnyTable{upkeep} }
+// Tables are what this package and package backup keep in the store.
+func Tables() []vault.AnyTable { return append(backup.Tables(), upkeep) }
 
-// memory is what is known of past upkeep, by chore and by backup.
-type memory struct {
-	last     map[chore]upkeepRecord
-	good     map[chore]upkeepRecord  // the last that went well
-	verified map[string]upkeepRecord // by target and name: the highest level that was reached
-	failed   map[string]upkeepRecord // by target and name: the last that did not
-}
+// memory is what is known of past upkeep: the last time of each chore, and the
+// last that went well.
+type memory struct{ last, good map[chore]upkeepRecord }
 
-func newMemory() *memory {
-	return &memory{map[chore]upkeepRecord{}, map[chore]upkeepRecord{}, map[string]upkeepRecord{}, map[string]upkeepRecord{}}
-}
+func newMemory() *memory { return &memory{map[chore]upkeepRecord{}, map[chore]upkeepRecord{}} }
 
 func (m *memory) add(r upkeepRecord) {
 	m.last[r.Chore] = r
 	if r.OK {
 		m.good[r.Chore] = r
-	}
-	if r.Name == "" || r.Chore == choreBackup {
-		return
-	}
-	key := r.Target + "/" + r.Name
-	switch {
-	case !r.OK:
-		m.failed[key] = r
-	case r.Level >= m.verified[key].Level:
-		m.verified[key] = r
-		delete(m.failed, key)
 	}
 }
 
@@ -107,11 +72,6 @@ func (o *Ops) note(ctx context.Context, store *Store, agent access.Agent, action
 	err := store.Vault.Update(context.WithoutCancel(ctx), request(agent, action), func(tx *vault.Tx) error {
 		tx.Detail("chore", fault.Code(r.Chore))
 		tx.Detail("result", fault.Code(resultOf(r)))
-		if r.Name != "" {
-			tx.Detail("target", fault.Code(r.Target))
-			tx.Detail("backup", fault.Code(r.Name))
-			tx.Detail("sequence", fault.Code(strconv.FormatUint(r.Sequence, 10)))
-		}
 		_, err := upkeep.Insert(tx, vault.Row[upkeepRecord, vault.None]{Shared: r})
 		return err
 	})

@@ -29,14 +29,10 @@ var WrongKey = []string{"SHEET-009", "BACKUP-006"}
 // Code returns the stable code of an error that has one, or "".
 func Code(err error) string {
 	switch {
-	case errors.Is(err, vault.ErrNoStore):
-		return NoStore
-	case errors.Is(err, vault.ErrInUse):
-		return StoreLocked
 	case errors.Is(err, recovery.ErrWrongSeed):
 		return WrongKey[0]
 	}
-	return cmp.Or(seal.Code(err), string(backup.Code(err)))
+	return cmp.Or(seal.Code(err), vault.Code(err), string(backup.Code(err)))
 }
 
 // forIT turns what the vault says to the people of the clinic into what it
