@@ -185,13 +185,7 @@ func rotate(ctx context.Context, agent access.Agent, o Orders, w *vault.Vault, h
 		return 0, err
 	}
 	defer next.Wipe()
-	rotator, ok := any(w).(interface {
-		Rotate(context.Context, access.Request, *seal.Key) error
-	})
-	if !ok {
-		return 0, ErrScratch
-	}
-	if err := rotator.Rotate(ctx, request(agent, access.KeyRotate), next); err != nil {
+	if err := w.Rotate(ctx, request(agent, access.KeyRotate), next); err != nil {
 		return 0, err
 	}
 	return next.Generation(), seal.EndRotation(ctx, o.Device, header, o.Proof)

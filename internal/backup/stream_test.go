@@ -41,7 +41,11 @@ func (b box) sealer() sealer {
 }
 
 func (b box) open(h *Header) (streamKey, error) {
-	return unwrap(func(aad, sealed []byte) ([]byte, error) { return newAEAD(b.key[:]).Open(nil, nil, sealed, aad) }, h, h.forBox)
+	key, err := unwrap(func(aad, sealed []byte) ([]byte, error) { return newAEAD(b.key[:]).Open(nil, nil, sealed, aad) }, h, h.forBox)
+	if err != nil {
+		return nil, because(ErrAuth, err)
+	}
+	return key, nil
 }
 
 var someStore = ident.New[ident.Store](time.UnixMilli(1_764_000_000_000))
