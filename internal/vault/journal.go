@@ -1,0 +1,358 @@
+package vault
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/cipher"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"coffer/internal/fault"
+	"coffer/internal/ident"
+)
+
+// coffer.journal repeats each commit as one sealed frame. The frame is written
+// before bbolt commits, and synced beside bbolt's own syncs; nobody is
+// answered before both are durable. What a store lost, the next opening takes
+// from it. Each frame is chained to the frame before by its tag, and to the
+// state that it changes by the tag of that state's meta record.
+
+const (
+	journalName = "coffer.journal"
+	journalNew  = "coffer.journal.new"
+	asideName   = "coffer.journal.aside" // and a number: one that did not fit, kept as evidence
+
+	journalLabel = "journal" // of Key.Derive
+	aadJournal   = "coffer/journal/1"
+
+	formatJournal    = 0x01
+	journalHeadBytes = 1 + 16 + 4 + tagBytes // format | store id | generation | tag before
+	frameHeadBytes   = 4 + 8                 // length of the sealed part | seq
+	frameBytesMax    = 1 << 30
+	frameRemoved     = ^uint32(0) // length of a value that is removed
+
+	segmentBytesMax  = 64 << 20  // a journal of this size becomes a completed segment
+	segmentsKeep     = 256 << 20 // bytes of completed segments; the oldest go first
+	journalAheadStep = 1 << 20   // zeros written ahead of the frames, so that a sync moves data only
+)
+
+// tag is the authentication tag of a frame or of a stored value.
+type tag [tagBytes]byte
+
+// tagOf returns the tag of a stored value, zero for one that is too short.
+func tagOf(value []byte) (t tag) {
+	if len(value) >= tagBytes {
+		copy(t[:], value[len(value)-tagBytes:])
+	}
+	return t
+}
+
+// frame is one commit in the journal.
+type frame struct {
+	seq    uint64
+	before tag // of the frame before
+	tag    tag
+	base   tag // of the meta record that the commit was made on
+	writes []write
+}
+
+// meta returns the tag of the meta record that the frame writes.
+func (f *frame) meta() (t tag) {
+	for _, w := range f.writes {
+		if w.bucket == metaID {
+			t = tagOf(w.value)
+		}
+	}
+	return t
+}
+
+// journalKey seals frames under one generation of the root.
+type journalKey struct {
+	aead       cipher.AEAD
+	id         ident.ID[ident.Store]
+	generation uint32
+}
+
+func (k *journalKey) aad(seq uint64, before tag) []byte {
+	b := append([]byte(aadJournal), k.id[:]...)
+	b = binary.BigEndian.AppendUint32(b, k.generation)
+	b = binary.BigEndian.AppendUint64(b, seq)
+	return append(b, before[:]...)
+}
+
+// seal returns the bytes of a frame: length u32 | seq u64 | nonce 12 |
+// ciphertext | tag 16. The plaintext is the base 16 | {bucket u16 | key u64 |
+// length u32 | value}, where length 2^32-1 removes.
+func (k *journalKey) seal(f frame) []byte {
+	n := tagBytes
+	for _, w := range f.writes {
+		n += 2 + 8 + 4 + len(w.value)
+	}
+	plain := append(make([]byte, 0, n), f.base[:]...)
+	for _, w := range f.writes {
+		plain = binary.BigEndian.AppendUint16(plain, w.bucket)
+		plain = binary.BigEndian.AppendUint64(plain, w.key)
+		if w.value == nil {
+			plain = binary.BigEndian.AppendUint32(plain, frameRemoved)
+			continue
+		}
+		plain = binary.BigEndian.AppendUint32(plain, uint32(len(w.value)))
+		plain = append(plain, w.value...)
+	}
+	b := make([]byte, frameHeadBytes, frameHeadBytes+nonceBytes+len(plain)+tagBytes)
+	binary.BigEndian.PutUint32(b, uint32(nonceBytes+len(plain)+tagBytes))
+	binary.BigEndian.PutUint64(b[4:], f.seq)
+	return k.aead.Seal(b, nil, plain, k.aad(f.seq, f.before))
+}
+
+// open reads the bytes of a frame that follows the one with the tag before.
+func (k *journalKey) open(b []byte, before tag) (frame, bool) {
+	if len(b) < frameHeadBytes+nonceBytes+2*tagBytes {
+		return frame{}, false
+	}
+	f := frame{seq: binary.BigEndian.Uint64(b[4:]), before: before, tag: tagOf(b)}
+	plain, err := k.aead.Open(nil, nil, b[frameHeadBytes:], k.aad(f.seq, before))
+	if err != nil {
+		return frame{}, false
+	}
+	copy(f.base[:], plain)
+	var ok bool
+	f.writes, ok = parseWrites(plain[tagBytes:])
+	return f, ok
+}
+
+// parseWrites reads the writes of an authentic frame.
+func parseWrites(b []byte) (writes []write, ok bool) {
+	for len(b) > 0 {
+		if len(b) < 2+8+4 {
+			return nil, false
+		}
+		w := write{place: place{binary.BigEndian.Uint16(b), binary.BigEndian.Uint64(b[2:])}}
+		n := binary.BigEndian.Uint32(b[10:])
+		b = b[14:]
+		if n != frameRemoved {
+			if uint64(n) > uint64(len(b)) {
+				return nil, false
+			}
+			w.value, b = b[:n:n], b[n:]
+		}
+		writes = append(writes, w)
+	}
+	return writes, true
+}
+
+// journal is coffer.journal, open for new frames. It belongs to the committer.
+type journal struct {
+	key   *journalKey
+	dir   string
+	file  *os.File
+	end   int64    // where the next frame goes
+	ahead int64    // up to here the file holds zeros
+	first uint64   // sequence number of the first frame; 0: none
+	last  tag      // of the last frame
+	undo  struct { // what append changed last
+		end   int64
+		first uint64
+		last  tag
+	}
+	synced chan error
+}
+
+// journalHead returns the first bytes of a journal.
+func journalHead(id ident.ID[ident.Store], generation uint32, before tag) []byte {
+	b := append([]byte{formatJournal}, id[:]...)
+	b = binary.BigEndian.AppendUint32(b, generation)
+	return append(b, before[:]...)
+}
+
+// startJournal makes an empty journal that goes on after a frame with the tag
+// before, in place of any that is there.
+func startJournal(dir string, key *journalKey, before tag) (*journal, error) {
+	path := filepath.Join(dir, journalNew)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, diskFault(err)
+	}
+	f, err := openRegular(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	if err != nil {
+		return nil, diskFault(err)
+	}
+	j := &journal{key: key, dir: dir, file: f, end: journalHeadBytes, ahead: journalHeadBytes, last: before, synced: make(chan error, 1)}
+	_, err = f.WriteAt(journalHead(key.id, key.generation, before), 0)
+	if err = cmp.Or(err, f.Sync()); err == nil {
+		err = cmp.Or(os.Rename(path, filepath.Join(dir, journalName)), syncDir(dir))
+	}
+	if err != nil {
+		return nil, cmp.Or(diskFault(err), f.Close())
+	}
+	return j, nil
+}
+
+// append writes the frame of a commit. It is not durable before sync.
+func (j *journal) append(seq uint64, base tag, writes []write) error {
+	b := j.key.seal(frame{seq: seq, before: j.last, base: base, writes: writes})
+	j.undo.end, j.undo.first, j.undo.last = j.end, j.first, j.last
+	end := j.end + int64(len(b))
+	if _, err := j.file.WriteAt(b, j.end); err != nil {
+		return cmp.Or(diskFault(err), j.withdrawTo(end))
+	}
+	j.end, j.last, j.first = end, tagOf(b), cmp.Or(j.first, seq)
+	if j.end > j.ahead {
+		j.ahead = j.end
+		if _, err := j.file.WriteAt(make([]byte, journalAheadStep), j.end); err == nil {
+			j.ahead += journalAheadStep
+		} else if err := j.file.Truncate(j.end); err != nil { // no room for zeros is no harm
+			return diskFault(err)
+		}
+	}
+	return nil
+}
+
+// sync begins to make the frame durable; wait returns when it is.
+func (j *journal) sync() { go func() { j.synced <- unix.Fdatasync(int(j.file.Fd())) }() }
+
+func (j *journal) wait() error { return <-j.synced }
+
+// withdraw takes back the frame of a commit that failed. When it returns nil,
+// that is durable.
+func (j *journal) withdraw() error {
+	end := j.end
+	j.end, j.first, j.last = j.undo.end, j.undo.first, j.undo.last
+	return j.withdrawTo(end)
+}
+
+// withdrawTo overwrites what follows the last frame, up to end, with zeros.
+func (j *journal) withdrawTo(end int64) error {
+	size, err := j.file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return diskFault(err)
+	}
+	if n := min(end, size) - j.end; n > 0 {
+		if _, err := j.file.WriteAt(make([]byte, n), j.end); err != nil {
+			return diskFault(err)
+		}
+	}
+	return diskFault(j.file.Sync())
+}
+
+// rotate makes the journal a completed segment and begins the next one, under
+// a key that may be of the next root.
+func (j *journal) rotate(key *journalKey) (*journal, error) {
+	if j.first != 0 {
+		err := cmp.Or(j.file.Truncate(j.end), j.file.Sync(), os.Rename(filepath.Join(j.dir, journalName), segmentPath(j.dir, j.first)))
+		if err != nil {
+			return nil, diskFault(err)
+		}
+	}
+	next, err := startJournal(j.dir, key, j.last)
+	if err != nil {
+		return nil, err
+	}
+	return next, diskFault(cmp.Or(j.file.Close(), dropSegments(j.dir)))
+}
+
+// close makes the journal durable and closes it, without the zeros ahead.
+func (j *journal) close() error {
+	return errors.Join(j.file.Truncate(j.end), j.file.Sync(), j.file.Close())
+}
+
+// segmentPath returns the name of a completed segment.
+func segmentPath(dir string, first uint64) string {
+	return filepath.Join(dir, fmt.Sprintf("%s.%020d", journalName, first))
+}
+
+// journalFile is the content of one journal file, as far as it is authentic.
+type journalFile struct {
+	before tag    // of the frame before its first one
+	first  uint64 // sequence number of its first frame, 0: none
+	seq    uint64 // of its last frame
+	end    int64  // after its last frame
+	last   tag    // of its last frame
+	meta   tag    // of the meta record that its last frame wrote
+	ragged bool   // something that is not a frame follows
+	frames []frame
+}
+
+// errForeign is what a journal gives that is not of this store and root.
+var errForeign = errors.New("not a journal of this store")
+
+// readJournal reads a journal file. It keeps the frames from the one on that
+// was made on the meta record with the tag base.
+func readJournal(f io.ReaderAt, size int64, key *journalKey, base tag) (journalFile, error) {
+	head := make([]byte, journalHeadBytes)
+	if _, err := f.ReadAt(head, 0); err == io.EOF {
+		return journalFile{}, errForeign
+	} else if err != nil {
+		return journalFile{}, diskFault(err)
+	}
+	j := journalFile{before: tagOf(head), last: tagOf(head), end: journalHeadBytes}
+	if !bytes.Equal(head, journalHead(key.id, key.generation, j.before)) {
+		return journalFile{}, errForeign
+	}
+	for {
+		b, err := readFrame(f, j.end, size)
+		if err != nil {
+			return journalFile{}, err
+		}
+		fr, ok := frame{}, false
+		if b != nil {
+			fr, ok = key.open(b, j.last)
+		}
+		if !ok || fr.seq <= j.seq {
+			j.ragged, err = anythingAfter(f, j.end, size)
+			return j, err
+		}
+		j.take(fr, int64(len(b)), base)
+	}
+}
+
+func (j *journalFile) take(f frame, n int64, base tag) {
+	j.first = cmp.Or(j.first, f.seq)
+	j.seq, j.last, j.meta = f.seq, f.tag, f.meta()
+	j.end += n
+	if f.base == base || len(j.frames) > 0 {
+		j.frames = append(j.frames, f)
+	}
+}
+
+// readFrame returns the bytes of what may be a frame, nil where none can be.
+func readFrame(f io.ReaderAt, at, size int64) ([]byte, error) {
+	var head [frameHeadBytes]byte
+	if at+frameHeadBytes > size {
+		return nil, nil
+	}
+	if _, err := f.ReadAt(head[:], at); err != nil {
+		return nil, diskFault(err)
+	}
+	n := int64(binary.BigEndian.Uint32(head[:]))
+	if n == 0 || n > frameBytesMax || at+frameHeadBytes+n > size {
+		return nil, nil
+	}
+	b := make([]byte, frameHeadBytes+n)
+	_, err := f.ReadAt(b, at)
+	return b, diskFault(err)
+}
+
+// anythingAfter reports whether the file holds anything but zeros from at on.
+func anythingAfter(f io.ReaderAt, at, size int64) (bool, error) {
+	b := make([]byte, 1<<16)
+	for ; at < size; at += int64(len(b)) {
+		n, err := f.ReadAt(b, at)
+		if err != nil && err != io.EOF {
+			return false, diskFault(err)
+		}
+		if !bytes.Equal(b[:n], make([]byte, n)) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// errJournalDisk is what callers get when the journal's sync failed: the
+// commit may be there or not after the next start.
+var errJournalDisk = fault.New(fault.Corrupt, "The disk of the box failed, so the store has stopped. Call IT, and restart Coffer after the disk was examined.")
