@@ -140,6 +140,11 @@ func (v *Vault) checkFile() error {
 	if !current {
 		return damage("head", h.txid, "a head page is damaged")
 	}
+	return v.checkPages()
+}
+
+// checkPages runs bbolt's own check, of used and free pages.
+func (v *Vault) checkPages() error {
 	p, err := beginPages(v.db, true)
 	if err != nil {
 		return err
@@ -154,7 +159,7 @@ func (v *Vault) checkFile() error {
 		return first
 	})
 	if err != nil {
-		err = damage("bbolt", h.txid, "the pages of the file contradict each other")
+		err = damage("bbolt", uint64(p.tx.ID())-1, "the pages of the file contradict each other")
 	}
 	if e := p.close(); err == nil {
 		err = e

@@ -34,7 +34,7 @@ var (
 	// can't be brought back.
 	ErrJournal = fault.New(fault.Corrupt, "The commit journal does not fit the store. Keep both files, then restore: cofferctl backup restore (STORE-016).")
 	// ErrAltered: the file is not as it was when the store was closed.
-	ErrAltered = fault.New(fault.Corrupt, "The store file was changed while Coffer was stopped. Put back coffer.db as it was; if that is gone, restore: cofferctl backup restore (STORE-017).")
+	ErrAltered = fault.New(fault.Corrupt, textAltered)
 	// ErrUnanchored: the store was anchored in a TPM and is opened without one.
 	ErrUnanchored = fault.New(fault.Sealed, "The store is anchored in the TPM and can't be opened without it. Name the TPM in the configuration; a copy is opened by cofferctl backup restore (STORE-018).")
 	// ErrLost: a commit that was confirmed is not in the store.
@@ -42,6 +42,8 @@ var (
 	// ErrSegmentGone: the journal does not reach back that far.
 	ErrSegmentGone = fault.New(fault.NotFound, "The commit journal does not reach back to the last copy. Write a full backup (STORE-023).")
 )
+
+const textAltered = "The store file was changed while Coffer was stopped. Put back coffer.db as it was; if that is gone, restore: cofferctl backup restore (STORE-017)."
 
 // codes are the sentinels with a code. The first one that an error is gives
 // its code.

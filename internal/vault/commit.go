@@ -22,11 +22,12 @@ import (
 
 // batch is one commit in the making.
 type batch struct {
-	calls []*call
-	next  int    // first call that is not settled
-	pages *pages // the writing bbolt transaction
-	state *state // after the calls settled so far
-	err   error  // why the batch as a whole can't be committed
+	calls  []*call
+	next   int     // first call that is not settled
+	pages  *pages  // the writing bbolt transaction
+	writes []write // what was put into pages
+	state  *state  // after the calls settled so far
+	err    error   // why the batch as a whole can't be committed
 }
 
 // commitLoop runs the committer until the queue is closed and empty. A
@@ -142,6 +143,7 @@ func (b *batch) apply(writes []write) error {
 			return diskFault(err)
 		}
 	}
+	b.writes = append(b.writes, writes...)
 	return nil
 }
 
@@ -233,12 +235,17 @@ func (v *Vault) commit(b *batch) error {
 		return cmp.Or(err, b.pages.close())
 	}
 	b.state.txid = b.pages.tx.ID()
+	b.state.metaTag = tagOf(value)
+	if err := v.note(b.state.seq, b.writes); err != nil {
+		return cmp.Or(err, b.pages.close())
+	}
 	v.published.Store(&published{v.state, b.state})
-	if err := b.pages.commit(); err != nil {
+	if err := v.persist(b.pages); err != nil {
 		return v.afterFailure(err)
 	}
 	v.state = b.state
 	v.confirm()
+	v.turn()
 	v.published.Store(&published{v.state, nil})
 	return nil
 }
@@ -251,7 +258,7 @@ func (v *Vault) afterFailure(cause error) error {
 		v.stop(errDamaged)
 		return cause
 	}
-	if err := v.unchanged(); err != nil {
+	if err := v.unchanged(); err != nil || v.forget() != nil {
 		v.stop(errDisk)
 		return fault.Wrap(errors.Join(cause, err), fault.Corrupt, "The disk of the box failed, so the store has stopped. Call IT, and restart Coffer after the disk was examined.")
 	}

@@ -93,5 +93,6 @@ func commitPlain(db *bolt.DB, keys *rootKeys, s *state, writes []write) error {
 			return cmp.Or(err, p.close())
 		}
 	}
+	s.metaTag = tagOf(value)
 	return p.commit()
 }

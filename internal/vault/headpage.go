@@ -33,7 +33,8 @@ type headPage struct {
 // heads is what the two meta pages say together.
 type heads struct {
 	newest headPage
-	torn   bool // one page is damaged: the last commit may be the one before
+	older  headPage // of the commit before; zero when its page is damaged
+	torn   bool     // one page is damaged: the last commit may be the one before
 }
 
 // readHeads reads both meta pages of a file of the given size. Both must be
@@ -62,13 +63,13 @@ func readHeads(f io.ReaderAt, size int64) (heads, error) {
 	case len(sound) == 0:
 		return heads{}, damage("head", 0, "both head pages are damaged")
 	case len(sound) == 1:
-		return heads{sound[0], true}, nil
+		return heads{newest: sound[0], torn: true}, nil
 	}
 	newest, other := sound[0], sound[1]
 	if other.txid > newest.txid {
 		newest, other = other, newest
 	}
-	return heads{newest, scratched || newest.txid-other.txid != 1}, nil
+	return heads{newest, other, scratched || newest.txid-other.txid != 1}, nil
 }
 
 // parseHead reads the content of meta page number i. The first bytes of the

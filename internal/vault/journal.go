@@ -171,9 +171,9 @@ func journalHead(id ident.ID[ident.Store], generation uint32, before tag) []byte
 	return append(b, before[:]...)
 }
 
-// startJournal makes an empty journal that goes on after a frame with the tag
-// before, in place of any that is there.
-func startJournal(dir string, key *journalKey, before tag) (*journal, error) {
+// emptyJournal makes an empty journal that goes on after a frame with the tag
+// before. It has no name yet.
+func emptyJournal(dir string, key *journalKey, before tag) (*journal, error) {
 	path := filepath.Join(dir, journalNew)
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, diskFault(err)
@@ -184,11 +184,25 @@ func startJournal(dir string, key *journalKey, before tag) (*journal, error) {
 	}
 	j := &journal{key: key, dir: dir, file: f, end: journalHeadBytes, ahead: journalHeadBytes, last: before, synced: make(chan error, 1)}
 	_, err = f.WriteAt(journalHead(key.id, key.generation, before), 0)
-	if err = cmp.Or(err, f.Sync()); err == nil {
-		err = cmp.Or(os.Rename(path, filepath.Join(dir, journalName)), syncDir(dir))
-	}
-	if err != nil {
+	if err = cmp.Or(err, f.Sync()); err != nil {
 		return nil, cmp.Or(diskFault(err), f.Close())
+	}
+	return j, nil
+}
+
+// place gives a new journal its name.
+func (j *journal) place() error {
+	return diskFault(cmp.Or(os.Rename(filepath.Join(j.dir, journalNew), filepath.Join(j.dir, journalName)), syncDir(j.dir)))
+}
+
+// startJournal makes an empty journal in place of any that is there.
+func startJournal(dir string, key *journalKey, before tag) (*journal, error) {
+	j, err := emptyJournal(dir, key, before)
+	if err != nil {
+		return nil, err
+	}
+	if err := j.place(); err != nil {
+		return nil, cmp.Or(err, j.file.Close())
 	}
 	return j, nil
 }
@@ -240,20 +254,15 @@ func (j *journal) withdrawTo(end int64) error {
 	return diskFault(j.file.Sync())
 }
 
-// rotate makes the journal a completed segment and begins the next one, under
-// a key that may be of the next root.
-func (j *journal) rotate(key *journalKey) (*journal, error) {
+// complete makes the journal a completed segment, and gives next its place.
+func (j *journal) complete(next *journal) error {
 	if j.first != 0 {
 		err := cmp.Or(j.file.Truncate(j.end), j.file.Sync(), os.Rename(filepath.Join(j.dir, journalName), segmentPath(j.dir, j.first)))
 		if err != nil {
-			return nil, diskFault(err)
+			return diskFault(err)
 		}
 	}
-	next, err := startJournal(j.dir, key, j.last)
-	if err != nil {
-		return nil, err
-	}
-	return next, diskFault(cmp.Or(j.file.Close(), dropSegments(j.dir)))
+	return cmp.Or(next.place(), diskFault(cmp.Or(j.file.Close(), dropSegments(j.dir))))
 }
 
 // close makes the journal durable and closes it, without the zeros ahead.
@@ -353,6 +362,57 @@ func anythingAfter(f io.ReaderAt, at, size int64) (bool, error) {
 	return false, nil
 }
 
-// errJournalDisk is what callers get when the journal's sync failed: the
-// commit may be there or not after the next start.
-var errJournalDisk = fault.New(fault.Corrupt, "The disk of the box failed, so the store has stopped. Call IT, and restart Coffer after the disk was examined.")
+// generationOf returns the root generation that a journal file names.
+func generationOf(f io.ReaderAt) (uint32, bool) {
+	var head [journalHeadBytes]byte
+	if _, err := f.ReadAt(head[:], 0); err != nil || head[0] != formatJournal {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(head[17:]), true
+}
+
+// note writes the frame of a commit that is about to be made on the present
+// state.
+func (v *Vault) note(seq uint64, writes []write) error {
+	if v.journal == nil {
+		return nil
+	}
+	return v.journal.append(seq, v.state.metaTag, writes)
+}
+
+// persist commits the pages and syncs the frame that note wrote, side by side.
+func (v *Vault) persist(p *pages) error {
+	if v.journal == nil {
+		return p.commit()
+	}
+	v.journal.sync()
+	err := p.commit()
+	if failed := v.journal.wait(); err == nil && failed != nil {
+		return fault.Wrap(failed, fault.Corrupt, "The disk of the box failed, so the store has stopped. Call IT, and restart Coffer after the disk was examined (STORE-021).")
+	}
+	return err
+}
+
+// forget takes back the frame of a commit that the store file does not have.
+func (v *Vault) forget() error {
+	if v.journal == nil {
+		return nil
+	}
+	return v.journal.withdraw()
+}
+
+// turn makes a large journal a completed segment. While there is no room for
+// the next one it grows on.
+func (v *Vault) turn() {
+	if v.journal == nil || v.journal.end < segmentBytesMax {
+		return
+	}
+	next, err := emptyJournal(v.options.Dir, v.journal.key, v.journal.last)
+	if err != nil {
+		return
+	}
+	if err := v.journal.complete(next); err != nil {
+		v.stop(errDisk) // the next commit would be in no journal
+	}
+	v.journal = next
+}

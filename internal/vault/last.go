@@ -134,11 +134,14 @@ func firstLast(dir string, key *seal.Key) error {
 }
 
 // compareLast notes the loss of a commit that was confirmed: one that
-// coffer.last names and the store does not have. The next commit makes the
+// coffer.last, or a journal that does not fit, names and the store does not have. The next commit makes the
 // note durable.
 func (v *Vault) compareLast(named told) {
 	if named.seq > v.state.seq {
 		v.state.lost, v.state.lostWall = named.seq, named.wall
+	}
+	if v.witnessed > max(v.state.seq, v.state.lost) {
+		v.state.lost, v.state.lostWall = v.witnessed, v.state.lastWall
 	}
 }
 

@@ -130,16 +130,7 @@ func (v *Vault) load() error {
 		return diskFault(err)
 	}
 	v.file = f
-	size, err := v.fileBytes()
-	if err != nil {
-		return err
-	}
-	h, err := readHeads(f, size)
-	if err != nil {
-		return err
-	}
-	v.torn = h.torn
-	s, err := scan(f, h.newest, v.keys, v.options.Tables, nil)
+	s, err := v.verifyAndHeal()
 	if err != nil {
 		return err
 	}
@@ -150,13 +141,19 @@ func (v *Vault) load() error {
 		return err
 	}
 	v.compareLast(named)
-	if err := v.openBolt(h.newest.txid); err != nil {
+	if err := cmp.Or(v.unseal(), v.openBolt(s.head.txid)); err != nil {
 		return err
 	}
-	if err := v.mendTrail(s); err != nil {
+	if !v.clean {
+		if err := v.checkPages(); err != nil {
+			return err
+		}
+	}
+	if err := v.mendTrail(s.scanned); err != nil {
 		return err
 	}
-	v.published.Store(&published{durable: s.state})
+	v.published.Store(&published{durable: v.state})
+	v.loaded = true
 	return nil
 }
 
@@ -202,6 +199,7 @@ func (v *Vault) announce(ctx context.Context, agent access.Agent) error {
 		v.options.Log.LogAttrs(ctx, slog.LevelWarn, "a head page of the store was damaged",
 			slog.Uint64("sequence", v.state.seq), slog.String("coffer.last", string(v.witness)))
 	}
+	details = append(details, v.healingFacts()...)
 	if v.state.lost != 0 {
 		details = append(details, audit.Detail{Key: "lost", Value: fault.Int(v.state.lost).SafeString()})
 		v.options.Log.LogAttrs(ctx, slog.LevelError, "a commit that was confirmed is not in the store",
@@ -231,8 +229,14 @@ func (v *Vault) closeFiles() error {
 	if v.db != nil {
 		err = cmp.Or(err, v.closeBolt())
 	}
+	if v.loaded && err == nil && v.stopped() == nil {
+		v.sealClean()
+	}
 	if v.last != nil {
 		err = cmp.Or(err, v.last.close())
+	}
+	if v.journal != nil {
+		err = cmp.Or(err, v.journal.close())
 	}
 	if v.file != nil {
 		err = cmp.Or(err, v.file.Close())

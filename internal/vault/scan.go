@@ -138,6 +138,7 @@ func (s *scanner) takeMeta(key uint64, value []byte) error {
 	}
 	s.meta = &m
 	st := s.state
+	st.metaTag = tagOf(value)
 	st.seq, st.anchor, st.set, st.nextKey, st.lastWall = m.Seq, m.Anchor, m.Set, m.NextKey, m.LastWall
 	st.lost, st.lostWall = m.Lost, m.LostWall
 	if st.tree, err = audit.NewTree(m.AuditSize, m.AuditTree); err != nil {

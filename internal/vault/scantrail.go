@@ -222,17 +222,18 @@ func (v *Vault) readTiles(p *pages) ([]write, error) {
 	return writes, nil
 }
 
-// commitMended commits writes that change nothing of what the store says.
+// commitMended commits writes, and the present state, before the store takes
+// its first request.
 func (v *Vault) commitMended(writes []write) error {
-	if err := commitPlain(v.db, v.keys, v.state, writes); err != nil {
-		return diskFault(err)
+	b := &batch{state: v.state.copy()}
+	b.state.seq = max(b.state.seq, b.state.lost) + 1
+	if b.pages, b.err = beginPages(v.db, true); b.err != nil {
+		return b.err
 	}
-	p, err := beginPages(v.db, false)
-	if err != nil {
-		return err
+	if err := b.apply(writes); err != nil {
+		return cmp.Or(err, b.pages.close())
 	}
-	v.state.txid = p.tx.ID()
-	return p.close()
+	return v.commit(b)
 }
 
 // compareHead compares the trail with the last checkpoint.

@@ -85,6 +85,7 @@ func (b *bucketState) dropIndexed(key uint64, values [][]string) {
 type state struct {
 	txid     int // the bbolt transaction that made it
 	seq      uint64
+	metaTag  tag // of the meta record on the disk
 	anchor   uint64
 	set      setSum
 	tree     audit.Tree

@@ -82,6 +82,12 @@ type Vault struct {
 	torn    bool   // a head page was damaged when the store was opened
 	witness Witness
 
+	clean        bool         // the file was as Close had left it
+	loaded       bool         // the file was opened and found sound
+	healed       Healed       // what the opening took from the journal
+	journalState JournalState // when the store was opened
+	witnessed    uint64       // a commit that only a journal that does not fit knows of; 0: none
+
 	agent      access.Agent  // who opened it; the vault's own work is done in that name
 	began      moment        // when it was opened
 	clockSync  string        // the kernel's word on the clock at that time
@@ -108,7 +114,8 @@ type Vault struct {
 	hasher  *setHasher
 	batch   *batch
 	last    *lastFile
-	lagging bool // coffer.last could not be written
+	journal *journal // nil: NoSync
+	lagging bool     // coffer.last could not be written
 }
 
 // errClosed is returned when the store is closed or about to be.
@@ -174,7 +181,10 @@ type Status struct {
 	Lost      uint64     // a commit that was confirmed and is not in the store; 0: none is known
 	LostAt    time.Time  // its wall clock; zero: none is known
 	Witness   Witness    // whether coffer.last could tell, when the store was opened
-	Stopped   bool       // the store takes no requests until it is opened again
+	Journal   JournalState
+	Healed    Healed
+	Clean     bool // the file was as the last stop had left it, bit by bit
+	Stopped   bool // the store takes no requests until it is opened again
 }
 
 // Status returns the present figures.
@@ -182,7 +192,7 @@ func (v *Vault) Status() Status {
 	s := v.published.Load().durable
 	st := Status{
 		StoreID: v.keys.storeID, Sequence: s.seq, Records: s.records(), Events: s.tree.Size(), Keys: uint64(s.keys.Len()),
-		Root: s.tree.Root(), Torn: v.torn, Lost: s.lost, LostAt: v.lostAt(s), Witness: v.witness, Stopped: v.stopped() != nil,
+		Root: s.tree.Root(), Torn: v.torn, Lost: s.lost, LostAt: v.lostAt(s), Witness: v.witness, Journal: v.journalState, Healed: v.healed, Clean: v.clean, Stopped: v.stopped() != nil,
 	}
 	if n, err := v.fileBytes(); err == nil {
 		st.FileBytes = n
