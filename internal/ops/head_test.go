@@ -60,6 +60,8 @@ func TestASetBackStoreIsNeverSound(t *testing.T) {
 				changed[c.head*4096+70] ^= 1
 			}
 			writeFile(t, dir, "coffer.db", changed)
+			writeFile(t, dir, "coffer.clean", nil)
+			writeFile(t, dir, "coffer.journal", nil)
 			writeFile(t, dir, "coffer.last", c.last)
 			v, err := vault.Open(t.Context(), accesstest.System("test"), o)
 			if err != nil {

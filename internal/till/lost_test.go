@@ -42,7 +42,8 @@ func TestCreatedMayHaveBeenSentAfterALoss(t *testing.T) {
 	}
 	file := filepath.Join(o.Dir, "coffer.db")
 	killed, err := os.ReadFile(file) // an orderly stop commits once more
-	if err := errors.Join(err, b.Close(t.Context()), v.Close(), os.WriteFile(file, killed, 0o600)); err != nil {
+	if err := errors.Join(err, b.Close(t.Context()), v.Close(), os.WriteFile(file, killed, 0o600),
+		os.Remove(filepath.Join(o.Dir, "coffer.clean")), os.Remove(filepath.Join(o.Dir, "coffer.journal"))); err != nil {
 		t.Fatal(err)
 	}
 	damageNewestHead(t, file)

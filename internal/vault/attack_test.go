@@ -100,6 +100,7 @@ func (s *specimen) lastFile() string { return filepath.Join(s.options.Dir, "coff
 // restore puts the files back as they were.
 func (s *specimen) restore(t testing.TB) {
 	t.Helper()
+	bare(t, s.options.Dir)
 	if err := os.WriteFile(s.file, s.bytes, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -111,6 +112,7 @@ func (s *specimen) restore(t testing.TB) {
 // raw edits the closed file through bbolt, as somebody with the disk could.
 func (s *specimen) raw(t testing.TB, fn func(tx *bolt.Tx) error) {
 	t.Helper()
+	bare(t, s.options.Dir)
 	db, err := bolt.Open(s.file, 0o600, &bolt.Options{NoFreelistSync: true})
 	if err != nil {
 		t.Fatal(err)

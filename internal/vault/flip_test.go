@@ -116,8 +116,10 @@ func TestMutatedFilesThroughBbolt(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(o.Dir, fileName), m, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.RemoveAll(filepath.Join(o.Dir, lastName)); err != nil { // it is of the file before
-			t.Fatal(err)
+		for _, name := range []string{lastName, cleanName, journalName} { // they are of the file before
+			if err := os.RemoveAll(filepath.Join(o.Dir, name)); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if err := openAndCheck(t, o); err != nil && fault.KindOf(err) != fault.Corrupt {
 			t.Errorf("file %d: %v", i, err)

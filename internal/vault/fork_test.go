@@ -2,6 +2,7 @@ package vault
 
 import (
 	"errors"
+	"os"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -122,7 +123,7 @@ func TestOlderStoresGetTiles(t *testing.T) {
 	err = db.Update(func(tx *bolt.Tx) error {
 		return errors.Join(tx.DeleteBucket(bucketName(cacheID)), tx.DeleteBucket(bucketName(headsID)))
 	})
-	if err := errors.Join(err, db.Close()); err != nil {
+	if err := errors.Join(err, db.Close(), os.Remove(o.Dir+"/"+cleanName)); err != nil {
 		t.Fatal(err)
 	}
 	if v, err = Open(t.Context(), accesstest.System("test"), o); err != nil {

@@ -74,6 +74,7 @@ func (k *killed) read(t *testing.T, name string) []byte {
 // put lays the files down; no last means none.
 func (k *killed) put(t *testing.T, file, last []byte) {
 	t.Helper()
+	bare(t, k.options.Dir)
 	if err := os.WriteFile(filepath.Join(k.options.Dir, "coffer.db"), file, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -144,7 +144,7 @@ func (v *Vault) load() error {
 	if err := cmp.Or(v.unseal(), v.openBolt(s.head.txid)); err != nil {
 		return err
 	}
-	if !v.clean {
+	if !v.clean && !v.torn { // a torn head is written anew by the next commits, and then Check looks
 		if err := v.checkPages(); err != nil {
 			return err
 		}
