@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"testing"
 	"time"
 )
@@ -39,4 +40,21 @@ func BenchmarkVerifierAdd(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
+// BenchmarkVerifyExport verifies an export of 100,000 events with their
+// private parts and a checkpoint each thousand, as cofferverify does.
+func BenchmarkVerifyExport(b *testing.B) {
+	const events = 100_000
+	w := newSpecimen(b, events, 1000)
+	export := w.export(w.records)
+	trust := w.trust()
+	b.SetBytes(int64(len(export)))
+	for b.Loop() {
+		r, err := VerifyExport(bytes.NewReader(export), trust)
+		if err != nil || len(r.Findings) != 0 || r.Events != events {
+			b.Fatal(r, err)
+		}
+	}
+	b.ReportMetric(float64(b.N*events)/b.Elapsed().Seconds(), "events/s")
 }

@@ -79,7 +79,7 @@ func newSpecimen(t testing.TB, events, every int) *specimen {
 	w := &specimen{tpm: newPretendTPM(t, 1), key: ed25519.NewKeyFromSeed(make([]byte, 32)), heads: map[uint64]Signed{}}
 	for i := range events {
 		e := sampleEvent(uint64(i))
-		o := NewOpening([32]byte{1, byte(i), byte(i >> 8)}, Detail{"purpose", "treatment"}, Detail{"n", fmt.Sprint(i)})
+		o := NewOpening([32]byte{1, byte(i), byte(i >> 8), byte(i >> 16)}, Detail{"purpose", "treatment"}, Detail{"n", fmt.Sprint(i)})
 		e.Commit = o.Commit()
 		w.records = append(w.records, Record{e.AppendLeaf(nil), o})
 		if (i+1)%every == 0 {

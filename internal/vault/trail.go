@@ -52,7 +52,7 @@ var errAct = fault.New(fault.Internal, "The audit trail was asked for in the nam
 
 // Trail shows events, private parts included. The request's action must be
 // access.AuditRead. To have looked is itself an event. The time of a query
-// that finds little grows by 1 ms per 20,000 events of the trail.
+// that finds little grows by about 1 ms per 10,000 events of the trail.
 func (v *Vault) Trail(ctx context.Context, r access.Request, q TrailQuery) (TrailPage, error) {
 	var page TrailPage
 	err := v.viewTrail(ctx, r, access.AuditRead, func(tx *Tx) error {
