@@ -49,7 +49,7 @@ func exported(t *testing.T, v *Vault) []byte {
 	return b.Bytes()
 }
 
-func verified(t *testing.T, export []byte, trust audit.Trust) (audit.Report, []audit.Fault) {
+func examined(t *testing.T, export []byte, trust audit.Trust) (audit.Report, []audit.Fault) {
 	t.Helper()
 	r, err := audit.VerifyExport(bytes.NewReader(export), trust)
 	if err != nil {
@@ -69,7 +69,7 @@ func TestTPMSignsCheckpoints(t *testing.T) {
 		t.Fatalf("the quote is %+v", s.Quote)
 	}
 	signing, attestation := v.AuditKeys().Fingerprints()
-	r, found := verified(t, exported(t, v), audit.Trust{Keys: []string{signing, attestation}})
+	r, found := examined(t, exported(t, v), audit.Trust{Keys: []string{signing, attestation}})
 	if len(found) != 0 || r.Quoted != 2 || r.Checkpoints != 2 {
 		t.Errorf("report %+v", r)
 	}
@@ -116,7 +116,7 @@ func TestStolenSigningKey(t *testing.T) {
 		"quote of another TPM":  {foreign, signer.Keys(), audit.BadQuote},
 		"another TPM's key too": {foreign, foreign.Keys(), audit.BadKey},
 	} {
-		if _, found := verified(t, resigned(t, v, c.signer, c.keys), trust); !slices.Contains(found, c.want) {
+		if _, found := examined(t, resigned(t, v, c.signer, c.keys), trust); !slices.Contains(found, c.want) {
 			t.Errorf("%s: found %v, want %v", name, found, c.want)
 		}
 	}
