@@ -53,6 +53,18 @@ func child(act string, args []string) {
 		err = seal.RetireSteps(ctx, args[1], args[2], die)
 	case "reseal":
 		err = seal.ResealSteps(ctx, args[1], args[2], seal.Proof{}, seal.Setup{}, die)
+	case "recover":
+		_, err = seal.RecoverSteps(ctx, args[1], args[2], sheet(1), seal.Setup{Now: now}, die)
+	case "recover-pin":
+		_, err = seal.RecoverSteps(ctx, args[1], args[2], sheet(1), seal.Setup{Now: now, PIN: pin}, die)
+	case "set-recovery":
+		err = seal.SetRecoverySteps(ctx, args[1], args[2], seal.Proof{}, sheet(2).Public(), die)
+	case "begin-rotation":
+		_, err = seal.BeginRotationSteps(ctx, args[1], args[2], seal.Proof{}, die)
+	case "end-rotation":
+		err = seal.EndRotationSteps(ctx, args[1], args[2], seal.Proof{}, die)
+	case "adopt": // args go on: slot in hex
+		err = adoptUntil(ctx, args[1], args[2], args[3], die)
 	case "swtpm":
 		var device string
 		if device, _, err = seal.StartSoftwareTPM(ctx, args[1]); err == nil {

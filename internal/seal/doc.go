@@ -49,6 +49,36 @@
 // keeps root on the box from clearing the TPM; the firmware's menu still can.
 // Where somebody else holds it, their limits must do.
 //
+// # Recovery sheet
+//
+// The header has the public half of a sheet (package recovery) and each root
+// key sealed to it, for this store and generation only. With the sheet Recover
+// seals the store anew to whatever TPM is there, and Adopt does so from a
+// backup, which carries the same slot (Slot): no header is needed. The slot
+// also holds the lockout authorization, so that a sheet ends a lockout of the
+// TPM that it is of. A sheet that is replaced opens no present header and no
+// later one; what was sealed to it before it still opens. The box itself can
+// open nothing by a slot.
+//
+// # Rotation of the root key
+//
+// BeginRotation writes a header with two root generations, the store names the
+// new one in a commit of its own, EndRotation writes a header with that one
+// alone and moves the generation counter on. A header with two generations
+// opens both, so it opens the store before and after that commit (Key.At). The
+// new root key is sealed to the TPM, the PIN and the sheet with nobody
+// present: the unsealed key remembers the stretched PIN, and the sheet's public
+// half is all that is needed. The authorization values of the TPM's objects
+// are wrapped anew and stay.
+//
+// # Anchor and quotes
+//
+// The anchor counter counts how far the store has come; who cannot open the
+// store cannot advance it, and nobody can set it back. The attestation key
+// signs quotes of PCRs 0 to 7 and 11 over what the caller gives: checkpoints
+// of the audit trail. It signs only what the TPM itself says, and only for who
+// can open the store. In the same TPM both outlive a recovery and a rotation.
+//
 // # On disk: coffer.seal
 //
 // One JSON object in exactly one spelling (what this package writes; anything
@@ -65,12 +95,15 @@
 //
 // The storage root key: ECC P-256 by the TCG reference template, persistent
 // at 0x81000001, its Name pinned in the header and recomputed here from the
-// public area, never taken from the TPM's word. The generation counter: an
-// ordinary NV counter at 0x01800CF0 or one of the fifteen indexes after it.
-// An orderly counter would jump at a power cut. Its Name does not cover its
-// authorization value, so after the unseal the counter is read once more under
+// public area, never taken from the TPM's word. The generation counter
+// and the anchor counter: ordinary NV counters at two of the sixteen indexes
+// from 0x01800CF0 on. An orderly counter would jump at a power cut. A Name does
+// not cover the authorization value, so after the unseal the counter is read once more under
 // an authorization that the header keeps wrapped under the root key: an index
 // that somebody made anew under the same Name fails there (ErrCounterForged).
+// The anchor counter is only ever used under its own. The attestation key
+// (restricted ECDSA P-256, under the storage key) is in the header, loadable by
+// this TPM alone, with an authorization that is wrapped like the counters'.
 //
 // # go-tpm v0.9.8, wrapped here once
 //
@@ -84,7 +117,8 @@
 // answer RETRY, YIELDED, TESTING or NV_RATE are sent again for up to five
 // seconds. A software TPM is dialled once per operation, not once per command,
 // and what a killed predecessor left loaded in it is flushed first, as the
-// kernel's resource manager does on /dev/tpmrm0.
+// kernel's resource manager does on /dev/tpmrm0. It serves one connection at a
+// time, so operations wait for each other there, ten seconds at most.
 //
 // # What is trusted, and what remains
 //

@@ -192,6 +192,14 @@ func (h *header) older() *rootSlots {
 	return nil
 }
 
+// root returns the root of a generation; the newest where there is none such.
+func (h *header) root(gen uint32) *rootSlots {
+	if r := h.older(); r != nil && r.Gen == gen {
+		return r
+	}
+	return h.newest()
+}
+
 // shut wraps what a root generation guards under its root key: the TPM's
 // authorization values, and the root key itself to the recovery sheet in force.
 func (h *header) shut(r *rootSlots, root []byte, own auths) (err error) {

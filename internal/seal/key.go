@@ -18,7 +18,7 @@ const rootBytes = 32
 type Key struct {
 	mu         sync.RWMutex
 	root       *page // nil once wiped
-	older      *Key  // the generation before, while the root key is being rotated
+	beside     *Key  // the other generation, while the root key is being rotated
 	storeID    ident.ID[ident.Store]
 	generation uint32
 	status     Status
@@ -67,17 +67,14 @@ func (k *Key) learn(m *tpm, h *header, o opened, pin string) error {
 	if err != nil {
 		return err
 	}
-	r := h.newest()
-	if old := h.older(); old != nil && old.Gen == k.generation {
-		r = old
-	}
 	status, err := m.status(h, o.slot)
 	if err != nil {
 		return err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.status, k.sheet, k.slot = status, sheet, h.slotOf(r)
+	k.settle(h)
+	k.status, k.sheet, k.slot = status, sheet, h.slotOf(h.root(k.generation))
 	k.pin = m.held(o.slot.PIN, pin)
 	k.objects = objects{h.SRKName, o.auths, h.Anchor, h.Attestation}
 	return nil
@@ -112,7 +109,7 @@ func derive(secret []byte, label string) [32]byte {
 func (k *Key) copyRoot(gen uint32, dst []byte) bool {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	if k.older != nil && k.older.copyRoot(gen, dst) {
+	if k.beside != nil && k.beside.copyRoot(gen, dst) {
 		return true
 	}
 	if k.root == nil || k.generation != gen {
@@ -126,8 +123,12 @@ func (k *Key) copyRoot(gen uint32, dst []byte) bool {
 func (k *Key) StoreID() ident.ID[ident.Store] { return k.storeID }
 
 // Generation returns the root key's generation, which the store names in
-// clear; the first is 1.
-func (k *Key) Generation() uint32 { return k.generation }
+// clear; the first is 1. EndRotation changes it.
+func (k *Key) Generation() uint32 {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.generation
+}
 
 // Status returns the state of the seal as it was when the key was unsealed, or
 // when it was last given to a call that changed the seal.
@@ -142,8 +143,8 @@ func (k *Key) Status() Status {
 func (k *Key) Wipe() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.older != nil {
-		k.older.Wipe()
+	if k.beside != nil {
+		k.beside.Wipe()
 	}
 	if k.root != nil {
 		k.root.free()

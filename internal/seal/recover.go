@@ -152,32 +152,38 @@ func recoverSteps(ctx context.Context, device, headerPath string, seed *recovery
 
 // recovered returns the key of each root generation of the header, opened by
 // the sheet, and the authorization values.
-func (h *header) recovered(seed *recovery.Seed) (k *Key, own auths, err error) {
-	if k, err = newKey(h, h.newest().Gen, Status{}); err != nil {
+func (h *header) recovered(seed *recovery.Seed) (*Key, auths, error) {
+	k, err := newKey(h, h.newest().Gen, Status{})
+	if err != nil {
 		return nil, auths{}, err
 	}
-	defer func() {
-		if err != nil {
-			k.Wipe()
-		}
-	}()
+	own, err := h.openAll(k, seed)
+	if err != nil {
+		k.Wipe()
+		return nil, auths{}, err
+	}
+	return k, own, nil
+}
+
+// openAll opens each root generation by the sheet into k, and authenticates
+// the header.
+func (h *header) openAll(k *Key, seed *recovery.Seed) (own auths, err error) {
 	root := k.root.b[:rootBytes]
 	if err := h.openBySheet(h.newest(), seed, root); err != nil {
-		return nil, auths{}, err
+		return auths{}, err
 	}
 	if err := h.authenticate(root); err != nil {
-		return nil, auths{}, err
+		return auths{}, err
 	}
 	if r := h.older(); r != nil {
-		if k.older, err = newKey(h, r.Gen, Status{}); err != nil {
-			return nil, auths{}, err
+		if k.beside, err = newKey(h, r.Gen, Status{}); err != nil {
+			return auths{}, err
 		}
-		if err := h.openBySheet(r, seed, k.older.root.b[:rootBytes]); err != nil {
-			return nil, auths{}, err
+		if err := h.openBySheet(r, seed, k.beside.root.b[:rootBytes]); err != nil {
+			return auths{}, err
 		}
 	}
-	own, err = unwrapAuths(h.newest().Auths, root, h.StoreID, h.newest().Gen)
-	return k, own, err
+	return unwrapAuths(h.newest().Auths, root, h.StoreID, h.newest().Gen)
 }
 
 // refound keeps what is whole of the store's own in this TPM, and founds the
@@ -198,6 +204,9 @@ func (m *tpm) refound(f *founding) error {
 		if _, err := m.ownAt(f.h.Anchor.Index, f.own.Anchor); lost(err) {
 			f.own.Anchor, f.h.Anchor = fresh.Anchor, anchorSlot{}
 		} else if err != nil {
+			return err
+		}
+		if err := m.guardLockout(f.own); err != nil { // a lockout ends before a new PIN is tried
 			return err
 		}
 	}
@@ -290,6 +299,9 @@ func (m *tpm) adopt(f *founding, secret sheetSecret) error {
 	}
 	if sha256.Sum256(m.srkName.Buffer) == secret.storage {
 		f.own.Lockout = secret.lockout // the box that the backup was made on
+		if err := m.guardLockout(f.own); err != nil {
+			return err
+		}
 	}
 	if err := m.found(f); err != nil {
 		return err

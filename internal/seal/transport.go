@@ -83,11 +83,22 @@ type socket struct{ c net.Conn }
 
 func dialSocket(ctx context.Context, path string) (wire, error) {
 	var d net.Dialer
-	c, err := d.DialContext(ctx, "unix", path)
-	if err != nil {
-		return nil, absent(err)
+	for since := time.Now(); ; {
+		c, err := d.DialContext(ctx, "unix", path)
+		switch {
+		case err == nil:
+			return &socket{c}, nil
+		case !errors.Is(err, unix.EAGAIN): // its queue is full
+			return nil, absent(err)
+		case time.Since(since) > commandTimeoutMax:
+			return nil, because(ErrTPMBusy, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, because(ErrTPMBusy, ctx.Err())
+		case <-time.After(busyPauseFirst):
+		}
 	}
-	return &socket{c}, nil
 }
 
 // absent names a TPM that cannot be opened: it is not there, or the system

@@ -52,14 +52,14 @@ func (m *tpm) openOlder(k *Key, h *header, p Proof) (err error) {
 	if r == nil {
 		return nil
 	}
-	if k.older, err = newKey(h, r.Gen, Status{}); err != nil {
+	if k.beside, err = newKey(h, r.Gen, Status{}); err != nil {
 		return err
 	}
-	o, err := m.openRoot(h, r, p, k.older.root.b[:rootBytes])
+	o, err := m.openRoot(h, r, p, k.beside.root.b[:rootBytes])
 	if err != nil {
 		return err
 	}
-	return k.older.learn(m, h, o, p.PIN)
+	return k.beside.learn(m, h, o, p.PIN)
 }
 
 // Inspect asks the TPM what Unseal would meet, without unsealing: that it is
