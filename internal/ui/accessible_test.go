@@ -164,6 +164,7 @@ func TestSealedPageIsAccessible(t *testing.T) {
 	c := newClinic(t, sim.Options{})
 	handler, err := ui.Sealed(ui.SealedOptions{Names: []string{hostName}, Why: fault.New(fault.Sealed, "SEAL-003: the TPM counts another generation than the store. Call IT.")})
 	c.must(err)
+	c.server = nil // beside the pages of the clinic
 	c.serve(handler, slog.New(slog.DiscardHandler))
 	b := c.openTab()
 	b.enter("/")

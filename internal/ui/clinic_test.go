@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -30,6 +31,8 @@ import (
 	"coffer/internal/phi"
 	"coffer/internal/roster"
 	"coffer/internal/schedule"
+	"coffer/internal/seal"
+	"coffer/internal/seal/sealtest"
 	"coffer/internal/terminal"
 	"coffer/internal/terminal/sim"
 	"coffer/internal/till"
@@ -85,7 +88,12 @@ type clinic struct {
 	terminals []*terminal.Terminal
 	ui        http.Handler
 	bell      *ui.Bell
+	ops       *ops.Ops
 	url       string
+	machine   ops.Machine // TPM, header and state of this box
+	key       *seal.Key
+	zone      *time.Location
+	server    *httptest.Server
 	log       *logBook
 	people    map[string]person
 	clients   []roster.Client
@@ -114,14 +122,48 @@ func newClinic(t testing.TB, options sim.Options) *clinic {
 	} {
 		tables = append(tables, part...)
 	}
-	c.vault = vaulttest.OpenWith(t, vault.Options{Tables: tables, Relation: schedule.Related, Now: func() time.Time { return c.clock.now().In(zone) },
-		Elapsed: func() time.Duration { return time.Since(c.clock.start) }})
-	c.open(options, zone)
+	c.zone = zone
+	state := t.TempDir()
+	c.machine = ops.Machine{
+		Version: "test", Clinic: clinicName, State: state, TPM: sealtest.TPM(t), Header: filepath.Join(state, "coffer.seal"),
+		Root: os.DirFS(t.TempDir()), Now: c.clock.now, System: accesstest.System("ops"),
+		Proof: func(pin string) seal.Proof { return seal.Proof{PIN: pin} },
+		Setup: func() (seal.Setup, error) { return seal.Setup{Level: seal.Bound}, nil },
+	}
+	c.key, err = seal.Provision(t.Context(), c.machine.TPM, c.machine.Header, seal.Setup{Now: c.clock.now()})
+	c.must(err)
+	t.Cleanup(c.key.Wipe)
+	c.vault = vaulttest.OpenWith(t, vault.Options{
+		Dir: filepath.Join(state, "store"), Key: c.key, Tables: tables, Relation: schedule.Related,
+		Now:     func() time.Time { return c.clock.now().In(zone) },
+		Elapsed: func() time.Duration { return time.Since(c.clock.start) },
+	})
+	c.open(options, true)
 	return c
 }
 
-func (c *clinic) open(options sim.Options, zone *time.Location) {
+// restart stops everything, has swap change the files of the store, and opens
+// again at the same address.
+func (c *clinic) restart(options sim.Options, swap func(dir string)) {
 	c.t.Helper()
+	c.bell.Close()
+	c.server.Close()
+	c.must(c.till.Close(context.Background()))
+	o := c.vault.Options()
+	c.must(c.vault.Close())
+	swap(o.Dir)
+	opened, err := vault.Open(c.t.Context(), accesstest.System("test"), o)
+	c.must(err)
+	c.t.Cleanup(func() { c.must(opened.Close()) })
+	c.vault = opened
+	c.open(options, false)
+}
+
+// open puts the floors onto the store and serves them; a fresh store is
+// furnished first.
+func (c *clinic) open(options sim.Options, fresh bool) {
+	c.t.Helper()
+	zone := c.zone
 	log := slog.New(slog.NewJSONHandler(c.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	people := identity.New(c.vault, access.NewIssuer(), identity.WithHash(quick), identity.WithLog(log))
 	system := people.System("test")
@@ -143,10 +185,12 @@ func (c *clinic) open(options sim.Options, zone *time.Location) {
 			c.t.Errorf("close the till: %v", err)
 		}
 	})
-	c.must(accounts.Setup(c.t.Context(), system))
-	c.must(charges.Setup(c.t.Context(), system))
-	c.hire(people, system)
-	c.furnish(clients, days, charges, system, zone)
+	if fresh {
+		c.must(accounts.Setup(c.t.Context(), system))
+		c.must(charges.Setup(c.t.Context(), system))
+		c.hire(people, system)
+		c.furnish(clients, days, charges, system, zone)
+	}
 	c.must(c.till.Recover(c.t.Context()))
 	handler, err := ui.New(ui.Options{
 		Clinic: clinicName, Demo: true, Names: []string{hostName, "127.0.0.1"}, Zone: zone, Now: c.clock.now,
@@ -160,11 +204,9 @@ func (c *clinic) open(options sim.Options, zone *time.Location) {
 
 // box tells the page of the box how this test's box is.
 func (c *clinic) box(accounts *books.Books) *ops.Ops {
-	o := ops.New(ops.Machine{
-		Version: "test", Clinic: clinicName, State: c.t.TempDir(), Root: os.DirFS(c.t.TempDir()), Now: c.clock.now, System: accesstest.System("ops"),
-	})
-	c.must(o.Opened(c.t.Context(), ops.Store{Vault: c.vault, Books: accounts, Terminals: c.terminals}))
-	return o
+	c.ops = ops.New(c.machine)
+	c.must(c.ops.Opened(c.t.Context(), ops.Store{Vault: c.vault, Books: accounts, Terminals: c.terminals, Key: c.key, Seal: c.key.Status()}))
+	return c.ops
 }
 
 // plugIn starts a simulated terminal and the driver that owns it.
@@ -244,8 +286,15 @@ func (c *clinic) serve(handler http.Handler, log *slog.Logger) {
 	srv := httptest.NewUnstartedServer(handler)
 	srv.Config = ui.Server(handler, log)
 	srv.EnableHTTP2 = true
+	if c.server != nil { // the same address as before
+		c.must(srv.Listener.Close())
+		l, err := net.Listen("tcp", c.server.Listener.Addr().String())
+		c.must(err)
+		srv.Listener = l
+	}
 	srv.StartTLS()
 	c.t.Cleanup(srv.Close)
+	c.server = srv
 	c.url = "https://" + hostName + ":" + srv.Listener.Addr().String()[strings.LastIndex(srv.Listener.Addr().String(), ":")+1:]
 }
 

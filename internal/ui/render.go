@@ -185,8 +185,8 @@ var menu = []struct {
 	{"/payments/open", "Open payments", access.PaymentReview},
 	{"/appliance", "Appliance", access.BoxStatus},
 	{"/audit", "Audit trail", access.AuditRead},
-	{"/backups", "Backups", access.BackupRead},
 	{"/recovery", "Recovery sheet", access.RecoveryTest},
+	{"/backups", "Backups", access.BackupRead},
 }
 
 // home returns the path of the agent's first page.

@@ -4,10 +4,15 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
 
+	"coffer/internal/access"
+	"coffer/internal/access/accesstest"
 	"coffer/internal/audit"
 	"coffer/internal/terminal/sim"
 )
@@ -88,5 +93,101 @@ func TestBrowserChecksConsistency(t *testing.T) {
 	})(`+string(text)+`)`, chromedp.EvalAwaitPromise)
 	for _, i := range wrong {
 		t.Errorf("%d of %d to %d: want %v with proof %v", i, cases[i].A, cases[i].B, cases[i].Want, cases[i].Proof)
+	}
+}
+
+// The browser keeps the last checkpoint over sign-outs and restarts, is content
+// while the trail grows, and alarms when an older state of the store was put
+// back behind the server's back; only the privacy officer, with the evidence
+// saved, goes on from there, and that is on record.
+func TestBrowserWitnessesTheTrail(t *testing.T) {
+	c := newClinic(t, sim.Options{})
+	it := accesstest.Agent(access.IT)
+	sign := func() {
+		t.Helper()
+		_, err := c.ops.SignCheckpoint(t.Context(), it)
+		c.must(err)
+	}
+	older := t.TempDir() + "/older"
+	sign()
+	c.restart(sim.Options{}, func(dir string) { c.must(os.CopyFS(older, os.DirFS(dir))) })
+	sign()
+	b := c.openTab()
+	kept := func(more int) int {
+		t.Helper()
+		b.until(fmt.Sprintf(`JSON.parse(localStorage.getItem('coffer-witness'))?.size > %d`, more))
+		return evaluate[int](b, `JSON.parse(localStorage.getItem('coffer-witness')).size`)
+	}
+	b.signIn(c, "desk")
+	first := kept(0)
+	sign()
+	b.signIn(c, "rivera")
+	second := kept(first)
+	if found := evaluate[string](b, `JSON.stringify({...localStorage, ...sessionStorage})`); strings.Contains(found, "Quintanar") || strings.Count(found, "coffer-") < 1 {
+		t.Errorf("the browser keeps %s", found)
+	}
+	b.do(chromedp.Navigate("about:blank"))
+	c.restart(sim.Options{}, func(string) {})
+	sign()
+	b.signIn(c, "rivera")
+	kept(second)
+	if evaluate[bool](b, `!!document.querySelector('#witness')`) {
+		t.Fatal("the browser alarms at a trail that has only grown")
+	}
+
+	b.do(chromedp.Navigate("about:blank"))
+	c.restart(sim.Options{}, func(dir string) {
+		c.must(os.RemoveAll(dir))
+		c.must(os.CopyFS(dir, os.DirFS(older)))
+		c.must(os.Chmod(dir, 0o700))
+	})
+	from := c.vault.Status().Events
+	b.signIn(c, "rivera")
+	b.until(`document.querySelector('#witness')?.innerText.includes('The audit trail has become shorter')`)
+	b.accessible("witness-alarm")
+	b.fitsPhone("witness-alarm")
+	c.awaitEvent(from, access.AuditWitness, "witness", "back")
+	b.enter("/help") // on every page
+	b.until(`!!document.querySelector('#witness') && !document.querySelector('#witness button')`)
+	if !evaluate[bool](b, `(({href, download}) => href.startsWith('blob:') && download.endsWith('.json'))(document.querySelector('#witness a'))`) {
+		t.Error("the evidence is no file to save")
+	}
+	evidence := evaluate[string](b, `localStorage.getItem('coffer-alarm')`)
+	for _, want := range []string{`"why":"back"`, `"kept"`, `"shown"`, `"proof"`, `"note"`} {
+		if !strings.Contains(evidence, want) {
+			t.Errorf("the evidence lacks %s: %s", want, evidence)
+		}
+	}
+	b.signIn(c, "privacy")
+	b.until(`!!document.querySelector('#witness button')`)
+	evaluate[any](b, `document.querySelector('#witness button').click(); 0`)
+	b.until(`document.querySelector('#witness button').innerText.includes('Save the evidence first')`)
+	evaluate[any](b, `document.querySelector('#witness a').click(); document.querySelector('#witness button').click(); 0`)
+	b.until(`!document.querySelector('#witness') && !localStorage.getItem('coffer-alarm')`)
+	c.awaitEvent(from, access.AuditWitness, "kept", "")
+}
+
+// A trail that was set back and has grown past what the browser keeps is found
+// out by the proof, not by its size; one of another store by its name.
+func TestBrowserAlarmsAtARewrittenTrail(t *testing.T) {
+	c := newClinic(t, sim.Options{})
+	sign := func() {
+		t.Helper()
+		_, err := c.ops.SignCheckpoint(t.Context(), accesstest.Agent(access.IT))
+		c.must(err)
+	}
+	sign()
+	b := c.openTab()
+	b.signIn(c, "desk")
+	b.until(`!!localStorage.getItem('coffer-witness')`)
+	for why, change := range map[string]string{
+		"rewritten": `kept.root = kept.root.replace(/^./, (x) => x === 'A' ? 'B' : 'A')`, "other": `kept.origin = 'coffer.another/audit'`,
+	} {
+		sign()
+		evaluate[any](b, `(() => { localStorage.removeItem('coffer-alarm'); const kept = JSON.parse(localStorage.getItem('coffer-witness'));
+			`+change+`; kept.session = ''; localStorage.setItem('coffer-witness', JSON.stringify(kept)); })(); 0`)
+		b.enter("/today")
+		b.until(`JSON.parse(localStorage.getItem('coffer-alarm'))?.why === '` + why + `'`)
+		b.until(`!!document.querySelector('#witness')`)
 	}
 }

@@ -100,7 +100,7 @@ function show(words, found) {
     box.append(save);
     if (document.body.dataset.officer) box.append(judged(found));
   }
-  document.body.prepend(box);
+  document.querySelector('header.top').before(box);
 }
 
 // judged is the privacy officer's button: goes on from what the box shows now.
