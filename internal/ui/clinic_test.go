@@ -178,7 +178,7 @@ func (c *clinic) open(options sim.Options, fresh bool) {
 	})
 	c.t.Cleanup(func() {
 		bell.Close()
-		if err := c.sim.Cancel(); err != nil && !errors.Is(err, sim.ErrNothing) && !errors.Is(err, sim.ErrAway) {
+		if err := c.sim.Cancel(); err != nil && !errors.Is(err, sim.ErrNothing) && !errors.Is(err, sim.ErrAway) && !errors.Is(err, sim.ErrClosed) {
 			c.t.Logf("the terminal goes on: %v", err)
 		}
 		if err := c.till.Close(context.Background()); err != nil {
@@ -293,7 +293,11 @@ func (c *clinic) serve(handler http.Handler, log *slog.Logger) {
 		srv.Listener = l
 	}
 	srv.StartTLS()
-	c.t.Cleanup(srv.Close)
+	bell := c.bell
+	c.t.Cleanup(func() {
+		bell.Close() // ends the streams, for which the server would wait
+		srv.Close()
+	})
 	c.server = srv
 	c.url = "https://" + hostName + ":" + srv.Listener.Addr().String()[strings.LastIndex(srv.Listener.Addr().String(), ":")+1:]
 }
