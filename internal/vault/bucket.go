@@ -2,9 +2,9 @@ package vault
 
 import "encoding/binary"
 
-// Scope is the compartment to which a bucket belongs. Keys are made per
-// bucket; the scope says which set of them can be handed over, rotated or
-// destroyed together.
+// Scope is the compartment to which a bucket belongs. Its number stands on the
+// disk. Each compartment wraps its keys under one of its own, so whoever has
+// that one opens nothing of the others; a client has a key per compartment.
 type Scope uint8
 
 // The compartments.
@@ -14,8 +14,17 @@ const (
 	Tokens                    // what stands for a card or a session
 	Ledger                    // accounts, entries, attempts: money
 	Audit                     // the audit trail
-	Box                       // settings of the box itself
+	Box                       // settings of the box itself, and the set hash
+	Chart                     // diagnoses and notes: why
+	scopeEnd
 )
+
+// ringLabels are the labels, for Key.Derive, of the keys that wrap the keys of
+// each compartment.
+var ringLabels = [scopeEnd]string{
+	Identity: "ring/identity", Service: "ring/service", Tokens: "ring/tokens", Ledger: "ring/ledger",
+	Audit: "ring/audit", Box: "ring/box", Chart: "ring/chart",
+}
 
 // Class is the sensitivity of what a bucket holds.
 type Class uint8

@@ -48,7 +48,7 @@ func (v *Vault) checkCommit(tx *Tx, c *Check) error {
 	}
 	s := tx.state
 	c.Sequence, c.Records, c.Events, c.Keys, c.Root = s.seq, s.records(), s.tree.Size(), uint64(s.keys.Len()), s.tree.Root()
-	found, err := scan(v.file, h, v.keys, v.options.Tables, s)
+	found, err := scan(v.file, h, s.root, v.options.Tables, s)
 	if err != nil {
 		return err
 	}

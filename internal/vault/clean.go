@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 
 	"coffer/internal/fault"
-	"coffer/internal/seal"
 )
 
 // coffer.clean is written by Close, when nothing will change the store file any
@@ -33,14 +32,12 @@ const (
 
 // cleanSeal returns the content of coffer.clean for the file: 0x01 |
 // generation u32 of the root | size u64 | HMAC.
-func cleanSeal(key *seal.Key, f io.ReaderAt, size int64) ([]byte, error) {
-	b := binary.BigEndian.AppendUint32([]byte{formatClean}, key.Generation())
+func cleanSeal(root *rootKeys, f io.ReaderAt, size int64) ([]byte, error) {
+	b := binary.BigEndian.AppendUint32([]byte{formatClean}, root.generation)
 	b = binary.BigEndian.AppendUint64(b, uint64(size))
-	secret, id := key.Derive(cleanLabel), key.StoreID()
-	defer clear(secret[:])
-	mac := hmac.New(sha256.New, secret[:])
+	mac := hmac.New(sha256.New, root.clean[:])
 	mac.Write([]byte(aadClean))
-	mac.Write(id[:])
+	mac.Write(root.storeID[:])
 	mac.Write(b)
 	if _, err := io.CopyBuffer(mac, io.NewSectionReader(f, 0, size), make([]byte, 1<<20)); err != nil {
 		return nil, diskFault(err)
@@ -65,12 +62,12 @@ func (v *Vault) stoppedClean() (bool, error) {
 	if err != io.ErrUnexpectedEOF || n != cleanBytes {
 		return false, ErrAltered
 	}
-	key, ok := v.options.Key.At(binary.BigEndian.Uint32(b[1:]))
+	root, ok := v.keys.at(binary.BigEndian.Uint32(b[1:]))
 	size, err := v.fileBytes()
 	if err != nil || !ok || uint64(size) != binary.BigEndian.Uint64(b[5:]) {
 		return false, cmp.Or[error](err, ErrAltered)
 	}
-	want, err := cleanSeal(key, v.file, size)
+	want, err := cleanSeal(root, v.file, size)
 	if err != nil || !hmac.Equal(want, b[:n]) {
 		return false, cmp.Or[error](err, ErrAltered)
 	}
@@ -92,7 +89,7 @@ func (v *Vault) sealClean() {
 	size, err := v.fileBytes()
 	var b []byte
 	if err == nil {
-		b, err = cleanSeal(v.options.Key, v.file, size)
+		b, err = cleanSeal(v.state.root, v.file, size)
 	}
 	if err == nil {
 		err = replaceFile(v.options.Dir, cleanName, cleanNew, b)

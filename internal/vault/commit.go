@@ -102,7 +102,7 @@ func (v *Vault) stage(b *batch, c *call) {
 	c.ran = true
 	c.tx = &Tx{
 		request: c.request, now: v.clock(), state: b.state.copy(), pages: b.pages,
-		staged:  &staging{ring: v.keys.ring, generation: v.keys.generation, hasher: v.hasher},
+		staged:  &staging{hasher: v.hasher},
 		touched: make([]bool, len(b.state.slots)),
 	}
 	if c.fn == nil {
@@ -227,7 +227,7 @@ func tell(c *call) {
 // readers know the state that is about to appear in bbolt, so that a reading
 // transaction always finds the state it belongs to.
 func (v *Vault) commit(b *batch) error {
-	value, err := v.keys.sealMeta(metaOf(b.state, v.keys.storeID))
+	value, err := b.state.root.sealMeta(metaOf(b.state))
 	if err == nil {
 		err = b.apply([]write{{place{metaID, metaKey}, value}})
 	}
@@ -243,9 +243,16 @@ func (v *Vault) commit(b *batch) error {
 	if err := v.persist(b.pages); err != nil {
 		return v.afterFailure(err)
 	}
+	rotated := b.state.root != v.state.root
 	v.state = b.state
+	if rotated {
+		v.last.follow(v.state.root)
+	}
 	v.confirm()
 	v.turn()
+	if rotated {
+		v.followRoot()
+	}
 	v.published.Store(&published{v.state, nil})
 	return nil
 }
@@ -293,7 +300,7 @@ func (v *Vault) unchanged() error {
 	if err := cmp.Or(err, p.close()); err != nil {
 		return err
 	}
-	m, err := v.keys.openMeta(value)
+	m, err := v.state.root.openMeta(value)
 	if err == nil && m.Seq != v.state.seq {
 		err = errDisk
 	}

@@ -24,7 +24,7 @@ func create(o Options) error {
 	if err := writeEmpty(unfinished, o); err != nil {
 		return diskFault(err)
 	}
-	if err := firstLast(o.Dir, o.Key); err != nil {
+	if err := firstLast(o.Dir, deriveKeys(o.Key)); err != nil {
 		return err
 	}
 	if err := os.Rename(unfinished, path); err != nil {
@@ -57,20 +57,21 @@ func writeEmpty(path string, o Options) error {
 	if err != nil {
 		return err
 	}
-	keys, s := deriveKeys(o), &state{nextKey: 1, keys: new(btree.Map[uint32, *dataKey])}
+	s := &state{root: deriveKeys(o.Key), nextKey: 1, keys: new(btree.Map[uint32, *dataKey])}
 	var first []write
 	for _, k := range []struct {
 		use   keyUse
+		scope Scope
 		owner uint16
-	}{{useSet, 0}, {useBucket, auditID}, {useOpening, auditID}, {useSign, auditID}} {
-		key := newDataKey(s.nextKey, k.use, bucketOwner(k.owner))
+	}{{useSet, Box, 0}, {useBucket, Audit, auditID}, {useOpening, Audit, auditID}, {useSign, Audit, auditID}} {
+		key := newDataKey(s.nextKey, k.use, k.scope, bucketOwner(k.owner))
 		s.keys.Set(key.id, key)
 		s.nextKey++
-		first = append(first, write{place{keyringID, uint64(key.id)}, key.wrap(keys.ring, keys.generation)})
+		first = append(first, write{place{keyringID, uint64(key.id)}, key.wrap(s.root)})
 	}
 	for s.seq < emptySeq {
 		s.seq++
-		if err = commitPlain(db, keys, s, first); err != nil {
+		if err = commitPlain(db, s, first); err != nil {
 			break
 		}
 		first = nil
@@ -79,8 +80,8 @@ func writeEmpty(path string, o Options) error {
 }
 
 // commitPlain commits the writes and the meta record.
-func commitPlain(db *bolt.DB, keys *rootKeys, s *state, writes []write) error {
-	value, err := keys.sealMeta(metaOf(s, keys.storeID))
+func commitPlain(db *bolt.DB, s *state, writes []write) error {
+	value, err := s.root.sealMeta(metaOf(s))
 	if err != nil {
 		return err
 	}

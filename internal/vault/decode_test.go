@@ -110,8 +110,8 @@ func TestDecodingIsStrict(t *testing.T) {
 
 // TestRecordsOfOtherVersions: a newer schema is not damage, and says what to do.
 func TestRecordsOfOtherVersions(t *testing.T) {
-	b := Bucket{ID: 0x10, Name: "staff", Schema: 2}
-	k := newDataKey(7, useBucket, bucketOwner(b.ID))
+	b := Bucket{ID: 0x10, Name: "staff", Scope: Identity, Schema: 2}
+	k := newDataKey(7, useBucket, b.Scope, bucketOwner(b.ID))
 	keys := func(id uint32) *dataKey { return map[uint32]*dataKey{7: k}[id] }
 	value, err := sealRecord(b, k, nil, record{key: 1, shared: []byte("x")})
 	if err != nil {
@@ -132,8 +132,8 @@ func TestRecordsOfOtherVersions(t *testing.T) {
 // TestValuesHideLengths: texts that differ by a few letters have values of
 // one size.
 func TestValuesHideLengths(t *testing.T) {
-	b := Bucket{ID: 0x10, Name: "staff", Schema: 1}
-	k := newDataKey(7, useBucket, bucketOwner(b.ID))
+	b := Bucket{ID: 0x10, Name: "staff", Scope: Identity, Schema: 1}
+	k := newDataKey(7, useBucket, b.Scope, bucketOwner(b.ID))
 	sizes := map[int]bool{}
 	for n := range 200 {
 		value, err := sealRecord(b, k, nil, record{shared: make([]byte, n)})
@@ -150,8 +150,8 @@ func TestValuesHideLengths(t *testing.T) {
 // FuzzOpenPlain reads the inside of a record as somebody with the bucket's
 // key could have written it.
 func FuzzOpenPlain(f *testing.F) {
-	b := Bucket{ID: 0x10, Name: "staff", Schema: 1}
-	inner := newDataKey(9, useClient, [16]byte{1})
+	b := Bucket{ID: 0x10, Name: "staff", Scope: Identity, Schema: 1}
+	inner := newDataKey(9, useClient, b.Scope, [16]byte{1})
 	keys := func(id uint32) *dataKey { return map[uint32]*dataKey{9: inner}[id] }
 	f.Add(make([]byte, 64))
 	f.Add(append(binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(make([]byte, 10), 1), 64), make([]byte, 110)...))

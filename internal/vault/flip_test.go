@@ -65,7 +65,7 @@ func verifyBytes(b []byte, keys *rootKeys, tables []AnyTable, expected *state) (
 // with a Corrupt fault, be seen as torn, or hold exactly what it held.
 func TestFlippedBytes(t *testing.T) {
 	o, b := flipStore(t)
-	keys := deriveKeys(o)
+	keys := deriveKeys(o.Key)
 	whole, h, err := verifyBytes(b, keys, o.Tables, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func TestFlippedBytes(t *testing.T) {
 // reading and Check, bbolt included.
 func TestMutatedFilesThroughBbolt(t *testing.T) {
 	o, b := flipStore(t)
-	_, h, err := verifyBytes(b, deriveKeys(o), o.Tables, nil)
+	_, h, err := verifyBytes(b, deriveKeys(o.Key), o.Tables, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func rewrite(t *testing.T, o Options, fn func(v *Vault) []write) {
 	}
 	v.endKeeper()
 	writes := fn(v)
-	if err := commitPlain(v.db, v.keys, v.state, writes); err != nil {
+	if err := commitPlain(v.db, v.state, writes); err != nil {
 		t.Fatal(err)
 	}
 	v.queue.close()

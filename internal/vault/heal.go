@@ -40,17 +40,6 @@ type journalFound struct {
 	frames []frame // that follow the store's commit
 }
 
-// journalKeyOf returns the key of journals under a generation of the root.
-func (v *Vault) journalKeyOf(generation uint32) (*journalKey, bool) {
-	key, ok := v.options.Key.At(generation)
-	if !ok {
-		return nil, false
-	}
-	secret := key.Derive(journalLabel)
-	defer clear(secret[:])
-	return &journalKey{newAEAD(secret[:]), key.StoreID(), generation}, true
-}
-
 // journalPaths returns the journal files in dir, oldest first, and whether
 // coffer.journal is the last of them.
 func journalPaths(dir string) (paths []string, active bool, err error) {
@@ -104,12 +93,12 @@ func (v *Vault) readOpenJournal(f *os.File, base tag) (journalFile, *journalKey,
 	if !ok {
 		return journalFile{}, nil, errForeign
 	}
-	key, ok := v.journalKeyOf(generation)
+	root, ok := v.keys.at(generation)
 	if !ok {
 		return journalFile{}, nil, errForeign
 	}
-	j, err := readJournal(f, info.Size(), key, base)
-	return j, key, err
+	j, err := readJournal(f, info.Size(), root.journal, base)
+	return j, root.journal, err
 }
 
 // findJournal reads the journal files back to the commit whose meta record has
@@ -251,7 +240,7 @@ func (v *Vault) verifyAndHeal() (verified, error) {
 	} else if found.state == JournalForeign && found.newest.seq > s.state.seq {
 		v.witnessed = found.newest.seq
 	}
-	return s, v.resumeJournal(found)
+	return s, v.resumeJournal(found, s.state.root.journal)
 }
 
 // revert goes back to the older head page when what is under the newer one is
@@ -278,15 +267,11 @@ func (v *Vault) revert(h heads, cause error) (verified, error) {
 }
 
 // resumeJournal makes the journal ready for the next frame.
-func (v *Vault) resumeJournal(found journalFound) error {
+func (v *Vault) resumeJournal(found journalFound, key *journalKey) error {
 	if v.options.NoSync {
 		return nil // it falls behind, and is begun anew by the next opening
 	}
 	dir, path := v.options.Dir, filepath.Join(v.options.Dir, journalName)
-	key, ok := v.journalKeyOf(v.keys.generation)
-	if !ok {
-		return ErrMeta
-	}
 	var err error
 	var before tag
 	switch {

@@ -401,13 +401,14 @@ func (v *Vault) forget() error {
 	return v.journal.withdraw()
 }
 
-// turn makes a large journal a completed segment. While there is no room for
-// the next one it grows on.
+// turn makes a journal that is large, or under a former root, a completed
+// segment. While there is no room for the next one it grows on.
 func (v *Vault) turn() {
-	if v.journal == nil || v.journal.end < segmentBytesMax {
+	key := v.state.root.journal
+	if v.journal == nil || v.journal.end < segmentBytesMax && v.journal.key.generation == key.generation {
 		return
 	}
-	next, err := emptyJournal(v.options.Dir, v.journal.key, v.journal.last)
+	next, err := emptyJournal(v.options.Dir, key, v.journal.last)
 	if err != nil {
 		return
 	}

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"coffer/internal/ident"
-	"coffer/internal/seal"
 )
 
 // coffer.last names the last commit that somebody was told of. It is what a
@@ -59,20 +58,27 @@ type lastFile struct {
 
 // openLast opens coffer.last in dir, making it if it is missing, and returns
 // what it names.
-func openLast(dir string, key *seal.Key) (*lastFile, told, Witness, error) {
+func openLast(dir string, root *rootKeys) (*lastFile, told, Witness, error) {
 	f, err := openRegular(filepath.Join(dir, lastName), os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, told{}, WitnessMissing, diskFault(err)
 	}
-	secret := key.Derive(lastLabel)
-	l := &lastFile{f, hmac.New(sha256.New, secret[:]), key.StoreID()}
-	clear(secret[:])
+	l := &lastFile{file: f, id: root.storeID}
+	l.follow(root)
 	named, witness, err := l.read()
+	if former, ok := root.at(root.generation - 1); ok && witness == WitnessForeign { // the root was just rotated
+		l.follow(former)
+		named, witness, err = l.read()
+		l.follow(root)
+	}
 	if err != nil {
 		return nil, told{}, witness, cmp.Or(diskFault(err), f.Close())
 	}
 	return l, named, witness, nil
 }
+
+// follow takes the file's key from a root.
+func (l *lastFile) follow(root *rootKeys) { l.mac = hmac.New(sha256.New, root.last[:]) }
 
 // read returns what the file names, and whether it can be believed.
 func (l *lastFile) read() (told, Witness, error) {
@@ -122,8 +128,8 @@ func (l *lastFile) close() error { return errors.Join(l.file.Sync(), l.file.Clos
 // firstLast writes coffer.last for a store that Create is about to put in
 // place. Where it names a later commit, a store of the same root key was here
 // and is gone; then nothing is written.
-func firstLast(dir string, key *seal.Key) error {
-	l, named, _, err := openLast(dir, key)
+func firstLast(dir string, root *rootKeys) error {
+	l, named, _, err := openLast(dir, root)
 	if err != nil {
 		return err
 	}

@@ -7,13 +7,14 @@ import (
 
 	"coffer/internal/audit"
 	"coffer/internal/ident"
+	"coffer/internal/seal"
 )
 
 // FormatVersion is the version of everything on the disk.
-const FormatVersion = 1
+const FormatVersion = 2
 
 const (
-	aadMeta      = "coffer/meta/1"
+	aadMeta      = "coffer/meta/2"
 	metaKey      = 0
 	metaPadBytes = 512
 )
@@ -40,31 +41,86 @@ type metaForm struct {
 type metaBucket struct {
 	ID    uint16 `cbor:"1,keyasint"`
 	Count uint64 `cbor:"2,keyasint"`
-	Next  uint64 `cbor:"3,keyasint"` // key of the next record
-	KeyID uint32 `cbor:"4,keyasint"` // data key for new records
+	Next  uint64 `cbor:"3,keyasint"`           // key of the next record
+	KeyID uint32 `cbor:"4,keyasint"`           // data key for new records
+	Seals uint64 `cbor:"5,keyasint"`           // made with it
+	Old   uint32 `cbor:"6,keyasint,omitempty"` // data key that a re-key replaces; 0: none is under way
+	Moved uint64 `cbor:"7,keyasint,omitempty"` // records up to this key are no more under it
 }
 
 // metaOf returns the meta record's content for a state.
-func metaOf(s *state, id ident.ID[ident.Store]) metaForm {
+func metaOf(s *state) metaForm {
 	m := metaForm{
-		Version: FormatVersion, StoreID: id, Seq: s.seq, Anchor: s.anchor, Set: s.set,
+		Version: FormatVersion, StoreID: s.root.storeID, Seq: s.seq, Anchor: s.anchor, Set: s.set,
 		AuditSize: s.tree.Size(), AuditTree: s.tree.Hashes(), NextKey: s.nextKey, LastWall: s.lastWall,
 		Keys: uint64(s.keys.Len()), Lost: s.lost, LostWall: s.lostWall, Heads: s.trail.heads,
 		Buckets: make([]metaBucket, 0, len(s.slots)),
 	}
 	for _, b := range s.slots {
-		m.Buckets = append(m.Buckets, metaBucket{b.bucket.ID, uint64(b.tags.Len()), b.next, b.keyID})
+		m.Buckets = append(m.Buckets, metaBucket{b.bucket.ID, uint64(b.tags.Len()), b.next, b.keyID, b.seals, b.oldID, b.moved})
 	}
 	return m
 }
 
-// rootKeys are the keys derived from the root that stay in use while the
-// store is open.
+// rootKeys are the keys derived from one generation of the root that stay in
+// use while the store is open.
 type rootKeys struct {
-	ring       cipher.AEAD // wraps the entries of the keyring
-	meta       cipher.AEAD // seals the meta record
+	ring       [scopeEnd]cipher.AEAD // each wraps the keys of one compartment
+	meta       cipher.AEAD           // seals the meta record
+	journal    *journalKey           // seals frames of the commit journal
+	last       [32]byte              // of the HMAC of coffer.last
+	clean      [32]byte              // of the HMAC of coffer.clean
 	generation uint32
 	storeID    ident.ID[ident.Store]
+	source     *seal.Key // not used after Open, or after Rotate
+}
+
+// deriveKeys returns the keys under the root.
+func deriveKeys(key *seal.Key) *rootKeys {
+	derived := func(label string) cipher.AEAD {
+		raw := key.Derive(label)
+		defer clear(raw[:])
+		return newAEAD(raw[:])
+	}
+	k := &rootKeys{
+		meta: derived("meta"), last: key.Derive(lastLabel), clean: key.Derive(cleanLabel),
+		generation: key.Generation(), storeID: key.StoreID(), source: key,
+	}
+	k.journal = &journalKey{derived(journalLabel), k.storeID, k.generation}
+	for scope, label := range ringLabels {
+		if label != "" {
+			k.ring[scope] = derived(label)
+		}
+	}
+	return k
+}
+
+// of returns the keys of the generation that a stored meta record names in
+// clear: while the root is being rotated there are two.
+func (k *rootKeys) of(value []byte) (*rootKeys, error) {
+	if len(value) < valueHead {
+		return nil, damage("meta", 0, "the meta record is damaged")
+	}
+	g := binary.BigEndian.Uint32(value[1:])
+	root, ok := k.at(g)
+	if !ok {
+		return nil, damage("meta", uint64(g), "the store belongs to another generation of the root key")
+	}
+	return root, nil
+}
+
+// at returns the keys of a generation, if the root's key has it.
+func (k *rootKeys) at(generation uint32) (*rootKeys, bool) {
+	if generation == k.generation {
+		return k, true
+	}
+	key, ok := k.source.At(generation)
+	if !ok {
+		return nil, false
+	}
+	other := deriveKeys(key)
+	other.source = k.source
+	return other, true
 }
 
 func (k *rootKeys) metaAAD() []byte {

@@ -93,7 +93,7 @@ func lockDir(dir string) (*os.File, error) {
 func openLocked(ctx context.Context, agent access.Agent, o Options, lock *os.File) (*Vault, error) {
 	v := &Vault{options: o, lock: lock, queue: newQueue(), ended: make(chan struct{}), boot: newBoot(), agent: agent, clockSync: clockSync()}
 	v.begin()
-	v.keys = deriveKeys(o)
+	v.keys = deriveKeys(o.Key)
 	if err := v.load(); err != nil {
 		return nil, cmp.Or(err, v.closeFiles())
 	}
@@ -109,15 +109,6 @@ func newBoot() string {
 	var b [8]byte
 	rand.Read(b[:])
 	return hex.EncodeToString(b[:])
-}
-
-// deriveKeys returns the keys under the root.
-func deriveKeys(o Options) *rootKeys {
-	ring, meta := o.Key.Derive("ring"), o.Key.Derive("meta")
-	k := &rootKeys{newAEAD(ring[:]), newAEAD(meta[:]), o.Key.Generation(), o.Key.StoreID()}
-	clear(ring[:])
-	clear(meta[:])
-	return k
 }
 
 // load opens the file, verifies it, and hands it to bbolt.
@@ -137,7 +128,7 @@ func (v *Vault) load() error {
 	v.state, v.hasher = s.state, newSetHasher(s.setKey.raw)
 	v.auditKey, v.openingKey = s.auditKey, s.openingKey
 	var named told
-	if v.last, named, v.witness, err = openLast(v.options.Dir, v.options.Key); err != nil {
+	if v.last, named, v.witness, err = openLast(v.options.Dir, v.state.root); err != nil {
 		return err
 	}
 	v.compareLast(named)

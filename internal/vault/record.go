@@ -2,6 +2,7 @@ package vault
 
 import (
 	"encoding/binary"
+	"time"
 
 	"coffer/internal/fault"
 	"coffer/internal/ident"
@@ -24,6 +25,7 @@ const (
 type record struct {
 	key     uint64
 	client  ident.ID[ident.Client] // zero without a client's key
+	erased  time.Time              // when the client's key was destroyed; zero: it was not
 	seq     uint64                 // commit that wrote it
 	shared  []byte
 	private []byte
@@ -111,7 +113,7 @@ func openRecord(b Bucket, keys keyFinder, key uint64, value []byte) (record, err
 	}
 	keyID := binary.BigEndian.Uint32(value[1:])
 	outer := keys(keyID)
-	if outer == nil || !outer.opens(b.ID) {
+	if outer == nil || !outer.opens(b) {
 		return record{}, keyFault(b, key)
 	}
 	plain, err := outer.aead().Open(nil, nil, value[valueHead:], aadOf(b.ID, keyID, key))
@@ -142,7 +144,11 @@ func openPlain(b Bucket, keys keyFinder, key uint64, plain []byte) (record, erro
 	private := rest[sharedLen : sharedLen+privateLen]
 	keyID := binary.BigEndian.Uint32(private)
 	inner := keys(keyID)
-	if inner == nil || !inner.opensPrivate(b.ID) {
+	switch {
+	case inner != nil && inner.erased(b):
+		r.client, r.erased = inner.client(), inner.erasedAt()
+		return r, nil
+	case inner == nil || !inner.opensPrivate(b):
 		return record{}, keyFault(b, key)
 	}
 	var err error

@@ -2,38 +2,140 @@ package vault
 
 import (
 	"context"
+	"encoding/binary"
 
 	"coffer/internal/access"
 	"coffer/internal/fault"
-	"coffer/internal/ident"
-	"coffer/internal/seal"
 )
 
-var errNotYet = fault.New(fault.Internal, "This version of Coffer can't change keys. Install a newer one.")
+// rekeyStep is how many records one commit of a re-key looks at.
+const rekeyStep = 2000
 
-// Buckets returns the buckets that Rekey takes, in the order of their ids.
+// sealsDue is how many records may be sealed under one data key before it is
+// due to be replaced. AES-GCM with random nonces allows 2^32 (NIST SP 800-38D
+// section 8.3).
+const sealsDue = 1 << 28
+
+// Buckets returns the buckets that Rekey takes and that have a record, in the
+// order of their ids.
 func (v *Vault) Buckets() []Bucket {
 	var all []Bucket
 	for _, b := range v.published.Load().durable.slots {
-		all = append(all, b.bucket)
+		if b.keyID != 0 {
+			all = append(all, b.bucket)
+		}
 	}
 	return all
 }
 
-// Rekey makes a new data key for the bucket and seals every record of it anew,
-// beside other requests, in commits of its own (action access.KeyRotate). Cut
-// short, it goes on when it is called again. Then the old key is gone.
-func (v *Vault) Rekey(ctx context.Context, r access.Request, b Bucket) error { return errNotYet }
-
-// Shred destroys the keys of the client's private parts (action
-// access.ClientShred). Rows of the client still read: Shared as before, Private
-// empty, Erased set. Rotate the root after, so that the old wrapped keys in
-// free pages of the file open nothing.
-func (v *Vault) Shred(ctx context.Context, r access.Request, client ident.ID[ident.Client]) error {
-	return errNotYet
+// rekeys counts the buckets whose data key is due to be replaced, and those
+// where that is under way.
+func (s *state) rekeys() (due, begun int) {
+	for _, b := range s.slots {
+		if b.seals >= sealsDue {
+			due++
+		}
+		if b.oldID != 0 {
+			begun++
+		}
+	}
+	return due, begun
 }
 
-// Rotate wraps the keyring and the meta record under the next root key, of one
-// generation more, in one commit (action access.KeyRotate). When it returns
-// nil, nothing on the disk needs the former root. next is not kept.
-func (v *Vault) Rotate(ctx context.Context, r access.Request, next *seal.Key) error { return errNotYet }
+// errRekeyAct is a defect of a caller.
+var errRekeyAct = fault.New(fault.Internal, "A bucket was to get a new key in the name of another act. Report this to the makers of Coffer.")
+
+// Rekey makes a new data key for the bucket and seals every record of it anew,
+// beside other requests, in commits of at most 2,000 (action access.KeyRotate);
+// with the last of them the old key leaves the keyring. Cut short at any
+// moment, by its context or by a power cut, it goes on where it was when it is
+// called again. A bucket without a record has no key, and nothing is done.
+//
+// The keys of clients and of the audit trail stay: they are the inner layer,
+// and a trail only grows.
+func (v *Vault) Rekey(ctx context.Context, r access.Request, b Bucket) error {
+	if r.Action != access.KeyRotate {
+		return errRekeyAct
+	}
+	for done := false; !done; {
+		err := v.Update(ctx, r, func(tx *Tx) (err error) {
+			done, err = tx.rekey(b.ID)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rekey stages the next step, and reports whether it was the last.
+func (tx *Tx) rekey(id uint16) (done bool, err error) {
+	for i, s := range tx.state.slots {
+		if s.bucket.ID != id {
+			continue
+		}
+		if s.keyID == 0 {
+			return true, nil
+		}
+		b := tx.own(i)
+		if b.oldID == 0 {
+			k := tx.makeKey(useBucket, b.bucket.Scope, bucketOwner(id))
+			b.oldID, b.keyID, b.moved, b.seals = b.keyID, k.id, 0, 0
+		}
+		tx.Detail("bucket", fault.Int(id))
+		tx.Detail("position", fault.Int(b.moved))
+		return tx.move(b)
+	}
+	return false, errNoTable
+}
+
+// move seals the next records of a bucket under its new key.
+func (tx *Tx) move(b *bucketState) (done bool, err error) {
+	var keys []uint64
+	b.tags.Ascend(b.moved+1, func(key, _ uint64) bool {
+		keys = append(keys, key)
+		return len(keys) < rekeyStep
+	})
+	for _, key := range keys {
+		if err := tx.reseal(b, key); err != nil {
+			return false, err
+		}
+		b.moved = key
+	}
+	if len(keys) == rekeyStep {
+		return false, nil
+	}
+	tx.dropKey(b.oldID)
+	b.oldID, b.moved = 0, 0
+	return true, nil
+}
+
+// reseal stages a record under the bucket's key. The plaintext, with the
+// client's layer in it, stays as it is.
+func (tx *Tx) reseal(b *bucketState, key uint64) error {
+	value, err := tx.value(b, key)
+	if err != nil {
+		return err
+	}
+	id := binary.BigEndian.Uint32(value[1:])
+	if id == b.keyID {
+		return nil // written since the re-key began
+	}
+	old := tx.key(id)
+	if old == nil || !old.opens(b.bucket) {
+		return keyFault(b.bucket, key)
+	}
+	plain, err := old.aead().Open(nil, nil, value[valueHead:], aadOf(b.bucket.ID, id, key))
+	if err != nil {
+		return recordFault(b.bucket, key)
+	}
+	fresh := make([]byte, valueHead, len(value))
+	fresh[0] = formatRecord
+	binary.BigEndian.PutUint32(fresh[1:], b.keyID)
+	fresh = tx.key(b.keyID).aead().Seal(fresh, nil, plain, aadOf(b.bucket.ID, b.keyID, key))
+	clear(plain)
+	tx.state.set = tx.state.set.sub(tx.staged.hasher.term(b.bucket.ID, key, value))
+	tx.store(b, key, fresh)
+	return nil
+}

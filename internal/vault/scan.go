@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"slices"
@@ -132,10 +133,15 @@ func (s *scanner) takeMeta(key uint64, value []byte) error {
 	if key != metaKey || s.meta != nil {
 		return damage("meta", key, "there is more than one meta record")
 	}
-	m, err := s.keys.openMeta(value)
+	root, err := s.keys.of(value)
 	if err != nil {
 		return err
 	}
+	m, err := root.openMeta(value)
+	if err != nil {
+		return err
+	}
+	s.keys, s.state.root = root, root
 	s.meta = &m
 	st := s.state
 	st.metaTag = tagOf(value)
@@ -150,7 +156,7 @@ func (s *scanner) takeMeta(key uint64, value []byte) error {
 			b = newBucketState(Bucket{ID: mb.ID, Name: "bucket " + fault.Int(mb.ID).SafeString(), Schema: ^uint16(0)}, nil)
 			st.slots = append(st.slots, b)
 		}
-		b.next, b.keyID = mb.Next, mb.KeyID
+		b.next, b.keyID, b.seals, b.oldID, b.moved = mb.Next, mb.KeyID, mb.Seals, mb.Old, mb.Moved
 	}
 	slices.SortFunc(st.slots, func(a, b *bucketState) int { return int(a.bucket.ID) - int(b.bucket.ID) })
 	return nil
@@ -160,24 +166,33 @@ func (s *scanner) takeKey(key uint64, value []byte) error {
 	if key >= uint64(s.meta.NextKey) {
 		return damage("keyring", key, "a key has an id that was never given")
 	}
-	k, err := unwrap(s.keys.ring, uint32(key), value)
+	k, err := unwrap(s.keys, uint32(key), value)
 	if err != nil {
 		return damage("keyring", key, "a key is damaged")
 	}
 	s.state.keys.Load(k.id, k)
 	switch {
-	case k.use == useClient:
-		s.state.clients.Set(string(k.owner[:]), k.id)
+	case k.use == useClient || k.use == useErased:
+		s.state.clients.Set(clientEntry(k.scope, k.owner), k.id)
 	case k.use == useSet:
 		s.setKey, s.hasher = k, newSetHasher(k.raw)
 	case k.use == useOpening:
 		s.openingKey = k
 	case k.use == useSign:
 		s.signKey, s.state.trail.signID = k, k.id
-	case k.opens(auditID):
+	case k.opens(auditBucket):
 		s.auditKey = k
+	case k.use == useBucket:
+		s.learn(k)
 	}
 	return nil
+}
+
+// learn takes the compartment of a bucket without a table from its key.
+func (s *scanner) learn(k *dataKey) {
+	if b := s.slot(binary.BigEndian.Uint16(k.owner[:])); b != nil && b.table == nil {
+		b.bucket.Scope = k.scope
+	}
 }
 
 func (s *scanner) takeRecord(bucket uint16, key uint64, value []byte) error {
@@ -190,6 +205,9 @@ func (s *scanner) takeRecord(bucket uint16, key uint64, value []byte) error {
 	r, err := openRecord(b.bucket, s.key, key, value)
 	if err != nil {
 		return located(err, b.bucket, key)
+	}
+	if id := binary.BigEndian.Uint32(value[1:]); id != b.keyID && (id != b.oldID || key <= b.moved) {
+		return damage(fault.Code(b.bucket.Name), key, "the record is under a key that was replaced")
 	}
 	if key >= b.next {
 		return damage(fault.Code(b.bucket.Name), key, "a record has a key that was never given")

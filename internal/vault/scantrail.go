@@ -159,11 +159,11 @@ func fitsTree(st *trailState, tree audit.Tree) bool {
 func (v *Vault) mendTrail(found *scanned) error {
 	var writes []write
 	if v.state.trail.signID == 0 {
-		k := newDataKey(v.state.nextKey, useSign, bucketOwner(auditID))
+		k := newDataKey(v.state.nextKey, useSign, Audit, bucketOwner(auditID))
 		v.state.nextKey++
 		v.state.keys.Set(k.id, k)
 		v.state.trail.signID = k.id
-		writes = append(writes, write{place{keyringID, uint64(k.id)}, k.wrap(v.keys.ring, v.keys.generation)})
+		writes = append(writes, write{place{keyringID, uint64(k.id)}, k.wrap(v.state.root)})
 	}
 	if found.stale {
 		tiles, err := v.tilesAgain()

@@ -61,7 +61,7 @@ func (v *Vault) Snapshot(ctx context.Context, r access.Request) (*Snapshot, erro
 		return nil, errors.Join(err, p.close())
 	}
 	held := &Snapshot{
-		StoreID: v.keys.storeID, Seq: s.seq, Generation: v.keys.generation, Set: s.set.bytes(),
+		StoreID: v.keys.storeID, Seq: s.seq, Generation: s.root.generation, Set: s.set.bytes(),
 		AuditSize: s.tree.Size(), AuditRoot: s.tree.Root(), vault: v, pages: p,
 	}
 	for _, b := range s.slots {

@@ -1,16 +1,12 @@
 package vault
 
-import "crypto/cipher"
-
 // staging is what one request will write, in order. Nothing of it reaches
 // bbolt before the request has succeeded, so a request that fails leaves
 // nothing behind in its batch.
 type staging struct {
-	ring       cipher.AEAD
-	generation uint32
-	hasher     *setHasher
-	writes     []write
-	at         map[place]int // last write to a place
+	hasher *setHasher
+	writes []write
+	at     map[place]int // last write to a place
 }
 
 type place struct {

@@ -37,6 +37,9 @@ type bucketState struct {
 	bucket  Bucket
 	table   *tableCore // nil when no table was given for it: it is verified, not read
 	keyID   uint32     // data key, 0 before the first record
+	seals   uint64     // made with it
+	oldID   uint32     // data key that a re-key replaces, 0 if none is under way
+	moved   uint64     // records up to this key are no more under it
 	next    uint64     // key of the next record
 	tags    *tagMap
 	indexes []*indexTree
@@ -84,6 +87,7 @@ func (b *bucketState) dropIndexed(key uint64, values [][]string) {
 // published state never changes; it is the twin of the meta record on disk.
 type state struct {
 	txid     int // the bbolt transaction that made it
+	root     *rootKeys
 	seq      uint64
 	metaTag  tag // of the meta record on the disk
 	anchor   uint64
@@ -97,7 +101,7 @@ type state struct {
 	lostWall int64  // its wall clock
 	slots    []*bucketState
 	keys     *btree.Map[uint32, *dataKey]
-	clients  *btree.Map[string, uint32] // client identifier to the id of its key
+	clients  *btree.Map[string, uint32] // scope and client identifier to the id of the key there
 }
 
 // copy returns a state that can be changed without the receiver changing;

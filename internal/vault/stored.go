@@ -27,7 +27,7 @@ type Summary struct {
 // come in the order of Snapshot.Records; a value is not used after the next.
 func VerifyStored(key *seal.Key, records iter.Seq2[Stored, error]) (Summary, error) {
 	v := &storedVerifier{scanner: scanner{
-		keys:  deriveKeys(Options{Key: key}),
+		keys:  deriveKeys(key),
 		state: &state{keys: new(btree.Map[uint32, *dataKey]), clients: new(btree.Map[string, uint32])},
 	}}
 	defer v.state.keys.Scan(func(_ uint32, k *dataKey) bool { clear(k.raw[:]); return true })

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"iter"
+	"time"
 
 	"coffer/internal/fault"
 	"coffer/internal/ident"
@@ -18,6 +19,7 @@ type Row[S, P any] struct {
 	Client  ident.ID[ident.Client] // whose Private it is; zero when P is None
 	Shared  S
 	Private P
+	Erased  time.Time // when the client's keys were destroyed, UTC: Private is zero for ever; zero: they were not
 }
 
 // Index is an order over a table's rows that lives in memory only: it is
@@ -94,11 +96,11 @@ func (j Journal[S, P]) values(row Row[S, P]) [][]string {
 }
 
 func (j Journal[S, P]) decode(r record) (Row[S, P], error) {
-	row := Row[S, P]{Key: r.key, Client: r.client}
+	row := Row[S, P]{Key: r.key, Client: r.client, Erased: r.erased}
 	if err := decode(r.shared, &row.Shared); err != nil {
 		return Row[S, P]{}, err
 	}
-	if j.private {
+	if j.private && r.erased.IsZero() {
 		if err := decode(r.private, &row.Private); err != nil {
 			return Row[S, P]{}, err
 		}

@@ -112,13 +112,18 @@ func (tx *Tx) stillIndex(t *indexTree) *indexTree {
 
 // load reads and opens a record that the tags know of.
 func (tx *Tx) load(b *bucketState, key uint64) (record, error) {
+	r, err := tx.look(b, key)
+	tx.seen.client(r.client)
+	return r, err
+}
+
+// look is load for the vault's own work, which shows nobody anything.
+func (tx *Tx) look(b *bucketState, key uint64) (record, error) {
 	value, err := tx.value(b, key)
 	if err != nil {
 		return record{}, err
 	}
-	r, err := openRecord(b.bucket, tx.key, key, value)
-	tx.seen.client(r.client)
-	return r, err
+	return openRecord(b.bucket, tx.key, key, value)
 }
 
 // value returns the stored value of a record, which is the one that was
@@ -160,12 +165,14 @@ func (tx *Tx) key(id uint32) *dataKey {
 func (tx *Tx) put(b *bucketState, r record) error {
 	r.seq = tx.state.seq
 	tx.seen.client(r.client)
-	outer := tx.bucketKey(b)
 	var inner *dataKey
+	var err error
 	if !r.client.IsZero() {
-		inner = tx.clientKey(r.client)
+		if inner, err = tx.clientKey(b.bucket.Scope, r.client); err != nil {
+			return err
+		}
 	}
-	value, err := sealRecord(b.bucket, outer, inner, r)
+	value, err := sealRecord(b.bucket, tx.bucketKey(b), inner, r)
 	if err != nil {
 		return err
 	}
@@ -175,10 +182,16 @@ func (tx *Tx) put(b *bucketState, r record) error {
 		}
 		tx.seen.edit(b.bucket.ID, r.key, before, value)
 	}
-	tx.state.set = tx.state.set.add(tx.staged.hasher.term(b.bucket.ID, r.key, value))
-	b.tags.Set(r.key, tagPrefix(value))
-	tx.staged.put(b.bucket.ID, r.key, value)
+	tx.store(b, r.key, value)
 	return nil
+}
+
+// store stages a sealed record; what stood there before has left the set hash.
+func (tx *Tx) store(b *bucketState, key uint64, value []byte) {
+	b.seals++
+	tx.state.set = tx.state.set.add(tx.staged.hasher.term(b.bucket.ID, key, value))
+	b.tags.Set(key, tagPrefix(value))
+	tx.staged.put(b.bucket.ID, key, value)
 }
 
 // drop stages the removal of a record.
@@ -208,30 +221,61 @@ func (tx *Tx) bucketKey(b *bucketState) *dataKey {
 	if b.keyID != 0 {
 		return tx.key(b.keyID)
 	}
-	k := tx.makeKey(useBucket, bucketOwner(b.bucket.ID))
+	k := tx.makeKey(useBucket, b.bucket.Scope, bucketOwner(b.bucket.ID))
 	b.keyID = k.id
 	return k
 }
 
-// clientKey returns the key of the client, made at its first use.
-func (tx *Tx) clientKey(client ident.ID[ident.Client]) *dataKey {
-	if id, ok := tx.state.clients.Get(string(client[:])); ok {
-		return tx.key(id)
+// clientKey returns the key of the client in a compartment, made at its first
+// use, or ErrShredded.
+func (tx *Tx) clientKey(scope Scope, client ident.ID[ident.Client]) (*dataKey, error) {
+	if id, ok := tx.state.clients.Get(clientEntry(scope, client)); ok {
+		if k := tx.key(id); k.use == useErased {
+			return nil, shreddedFault(k)
+		}
+		return tx.key(id), nil
 	}
-	k := tx.makeKey(useClient, client)
-	tx.state.clients.Set(string(client[:]), k.id)
-	return k
+	for other := range scopeEnd { // what was erased stays erased, in all compartments
+		if id, ok := tx.state.clients.Get(clientEntry(other, client)); ok && tx.key(id).use == useErased {
+			return nil, shreddedFault(tx.key(id))
+		}
+	}
+	k := tx.makeKey(useClient, scope, client)
+	tx.state.clients.Set(clientEntry(scope, client), k.id)
+	return k, nil
+}
+
+// clientEntry is where state.clients has a client's key.
+func clientEntry(scope Scope, client ident.ID[ident.Client]) string {
+	return string(append([]byte{byte(scope)}, client[:]...))
 }
 
 // makeKey stages a new key of the keyring.
-func (tx *Tx) makeKey(use keyUse, owner [16]byte) *dataKey {
+func (tx *Tx) makeKey(use keyUse, scope Scope, owner [16]byte) *dataKey {
+	k := newDataKey(tx.state.nextKey, use, scope, owner)
+	tx.state.nextKey++
+	tx.putKey(k)
+	return k
+}
+
+// ownKeyring makes the keyring the transaction's own copy.
+func (tx *Tx) ownKeyring() {
 	if !tx.ownKeys {
 		tx.state.keys, tx.state.clients = tx.state.keys.Copy(), tx.state.clients.Copy()
 		tx.ownKeys = true
 	}
-	k := newDataKey(tx.state.nextKey, use, owner)
-	tx.state.nextKey++
+}
+
+// putKey stages an entry of the keyring.
+func (tx *Tx) putKey(k *dataKey) {
+	tx.ownKeyring()
 	tx.state.keys.Set(k.id, k)
-	tx.staged.put(keyringID, uint64(k.id), k.wrap(tx.staged.ring, tx.staged.generation))
-	return k
+	tx.staged.put(keyringID, uint64(k.id), k.wrap(tx.state.root))
+}
+
+// dropKey stages the removal of an entry of the keyring.
+func (tx *Tx) dropKey(id uint32) {
+	tx.ownKeyring()
+	tx.state.keys.Delete(id)
+	tx.staged.drop(keyringID, uint64(id))
 }

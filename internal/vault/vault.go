@@ -184,6 +184,8 @@ type Status struct {
 	Journal   JournalState
 	Healed    Healed
 	Clean     bool // the file was as the last stop had left it, bit by bit
+	Due       int  // buckets whose data key is due to be replaced: Rekey
+	Rekeying  int  // buckets whose re-key was cut short, or is under way
 	Stopped   bool // the store takes no requests until it is opened again
 }
 
@@ -194,6 +196,7 @@ func (v *Vault) Status() Status {
 		StoreID: v.keys.storeID, Sequence: s.seq, Records: s.records(), Events: s.tree.Size(), Keys: uint64(s.keys.Len()),
 		Root: s.tree.Root(), Torn: v.torn, Lost: s.lost, LostAt: v.lostAt(s), Witness: v.witness, Journal: v.journalState, Healed: v.healed, Clean: v.clean, Stopped: v.stopped() != nil,
 	}
+	st.Due, st.Rekeying = s.rekeys()
 	if n, err := v.fileBytes(); err == nil {
 		st.FileBytes = n
 	}
