@@ -39,17 +39,42 @@
 //	event    a record whose shared part is the event's leaf (package audit) and
 //	         whose private part is its opening, salt 32 | private JSON, under
 //	         the trail's opening key instead of a client's
-//	key      0x01 | generation u32 of the root | nonce 12 | ciphertext | tag 16
-//	         under Derive("ring"), AAD "coffer/ring/1" | keyID u32
-//	         plain: use u8 (1 bucket, 2 client, 3 opening, 4 set) | owner 16 | key 32
+//	key      0x01 | generation u32 of the root | scope u8 | nonce 12 | ciphertext | tag 16
+//	         under the key of the compartment, AAD "coffer/ring/2" | scope u8 | keyID u32
+//	         plain: use u8 (1 bucket, 2 client, 3 opening, 4 set, 5 signing,
+//	         6 erased) | owner 16 | key 32; of use 6: when, microseconds u64 |
+//	         zeros 24, in place of the key
+//	scope    1 identity, 2 service, 3 tokens, 4 ledger, 5 audit, 6 box, 7 chart
+//	         its key: Derive("ring/identity") and so on by these words
 //	meta     0x01 | generation u32 of the root | nonce 12 | ciphertext | tag 16
-//	         under Derive("meta"), AAD "coffer/meta/1" | store id 16 | generation u32
+//	         under Derive("meta"), AAD "coffer/meta/2" | store id 16 | generation u32
 //	         plain: length u32 | CBOR of metaForm | zeros to a multiple of 512
 //
 // seq is the number of the commit that wrote the record. schema is the
 // version of the row's form. Keys of records count up per bucket and are
 // never used again; the next one stands in the meta record. A data key is
-// made at the first record of its bucket or client.
+// made at the first record of its bucket, or of its client in a compartment.
+//
+// # Compartments, and the end of keys
+//
+// A bucket belongs to one compartment (bucket.go), and so do its data key and
+// the keys of clients in it. The key of a compartment unwraps those and nothing
+// else. The key of the set hash is in the compartment box.
+//
+// Rekey gives a bucket a new data key and seals its records anew, in commits of
+// at most 2,000; how far it is stands in the meta record, the two keys are in
+// the keyring meanwhile, and the old one leaves it with the last record. A
+// record up to that position under the old key is damage. The meta record also
+// counts what was sealed under each key; after 2^28 records Status names it due.
+//
+// Shred puts an entry of use 6 in the place of each key of a client. Rotate
+// wraps the keyring and the meta record under the next root in one commit;
+// the generation stands in clear, and Open takes that root of the two which the
+// header holds meanwhile. coffer.last, coffer.clean and the next segment of the
+// journal follow. Once the former root is gone, wrapped keys in free pages and
+// older segments open for nobody, and with them what only those keys opened.
+// What is left of a shredded client are copies elsewhere that are older than
+// that, together with the recovery sheet of their time.
 //
 // The meta record also holds the commit's number, the count of each bucket,
 // the size and compact range of the audit tree, the latest wall clock, the
@@ -109,8 +134,8 @@
 //
 // To a reader of the disk: how many records each numbered bucket has, the
 // order of their insertion, their sizes in steps of 64 bytes, the number of
-// commits, which pages differ between two copies, and the number of keys,
-// which is about the number of clients. No name, text, date, amount or index
+// commits, which pages differ between two copies, and the number of keys of
+// each compartment, which is about the number of its clients. No name, text, date, amount or index
 // value, and not which records belong to the same client. What was deleted or
 // replaced stays in free pages as ciphertext until they are used again.
 //

@@ -22,14 +22,17 @@ import (
 )
 
 // job is what a child process is told.
-type job struct{ Dir, Device, Header string }
+type job struct {
+	Dir, Device, Header string
+	Turn                bool // change the keys meanwhile
+}
 
 const jobEnv = "COFFER_TEST_JOB"
 
 // TestMain runs the child's part when the test binary is run as a child.
 func TestMain(m *testing.M) {
 	if text := os.Getenv(jobEnv); text != "" {
-		if err := writeUntilKilled(text); err != nil {
+		if err := childOf(text); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -40,11 +43,7 @@ func TestMain(m *testing.M) {
 
 // writeUntilKilled inserts entries from several goroutines and prints the tag
 // of each after its commit.
-func writeUntilKilled(text string) error {
-	var j job
-	if err := json.Unmarshal([]byte(text), &j); err != nil {
-		return err
-	}
+func writeUntilKilled(j job) error {
 	ctx := context.Background()
 	key, err := seal.Unseal(ctx, j.Device, j.Header, seal.Proof{})
 	if err != nil {
@@ -131,6 +130,11 @@ func whole(tx *vault.Tx, acked map[string]bool) error {
 		}
 		count[row.Shared.Tag]++
 	}
+	return eachTwice(count, acked)
+}
+
+// eachTwice reports a commit that is not there with both of its rows.
+func eachTwice(count map[string]int, acked map[string]bool) error {
 	for tag, n := range count {
 		if n != 2 {
 			return fmt.Errorf("commit %s left %d of 2 rows", tag, n)
