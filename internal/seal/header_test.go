@@ -11,7 +11,9 @@ import (
 	"coffer/internal/seal/sealtest"
 )
 
-func TestEveryFlippedBitOfTheHeaderIsRefused(t *testing.T) {
+// TestFlippedHeaderIsRefused flips a bit of every byte of the header; with
+// -full every bit.
+func TestFlippedHeaderIsRefused(t *testing.T) {
 	header, _ := store(t)
 	b, err := os.ReadFile(header)
 	if err != nil {
@@ -22,6 +24,9 @@ func TestEveryFlippedBitOfTheHeaderIsRefused(t *testing.T) {
 	}
 	for i := range b {
 		for bit := range 8 {
+			if !*full && bit != i%8 {
+				continue
+			}
 			b[i] ^= 1 << bit
 			if _, err := seal.Respell(b); err == nil { // in the MAC, which needs the key
 				if err := os.WriteFile(header, b, 0o600); err != nil {

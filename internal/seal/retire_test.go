@@ -22,8 +22,8 @@ func leftovers(t *testing.T, header string) []string {
 
 func TestRetiredStoreLeavesNothing(t *testing.T) {
 	b := newBox(t)
-	b.provision(seal.Setup{PIN: pin})
-	b.reseal(seal.Proof{PIN: pin}, seal.Setup{PIN: pin}) // makes a .prev
+	b.provision(seal.Setup{})
+	b.reseal(seal.Proof{}, seal.Setup{PIN: pin}) // makes a .prev
 	write(t, b.header+".new-1234", []byte("what a killed writer left"))
 	kept := read(t, b.header)
 	before := read(t, b.header+".prev")

@@ -1,7 +1,6 @@
 package seal
 
 import (
-	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
@@ -171,20 +170,6 @@ func (s *tpmSlot) firmwareFits() bool {
 	}
 	text := s.Literal[firmwarePCR]
 	return len(s.Literal) == 1 && len(s.firmware()) == pcrBytes && hex.EncodeToString(s.firmware()) == text
-}
-
-// setup returns the Setup that seals again as an opened slot of r is sealed.
-func (r *rootSlots) setup(s tpmSlot, p Proof) Setup {
-	again := Setup{Level: s.Level, Release: Release{Key: s.ReleaseKey, Epoch: s.Epoch, Signatures: p.Signatures}}
-	if s.PIN != nil {
-		again.PIN = p.PIN
-	}
-	for _, other := range r.TPM {
-		if other.GenValue == s.GenValue && other.Level != Bound && !bytes.Equal(other.firmware(), s.firmware()) {
-			again.Firmware = other.firmware()
-		}
-	}
-	return again
 }
 
 // wrapAAD binds a wrapped root key to its store, generation and kind of slot.
