@@ -87,6 +87,9 @@ func (s *schedule) try(ctx context.Context, t *Target, task Task, now time.Time,
 	defer s.k.end()
 	s.tried[at] = now
 	o := do(ctx, s.agent, t)
+	if ctx.Err() != nil { // the daemon stops: nothing has failed
+		return nil
+	}
 	if o.OK && o.Name == "" { // no commit since the last
 		o.At = now
 		s.past.shipped[t.Name] = &o

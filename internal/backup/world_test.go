@@ -74,7 +74,12 @@ func newClinic(t testing.TB) *clinic {
 	if c.v, err = vault.Create(t.Context(), system, c.options()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.close(t))
+	made := c.v
+	t.Cleanup(func() {
+		if err := made.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	c.target, err = NewTarget(TargetConfig{Name: "disk", Target: "dir:" + c.media, Hourly: true})
 	if err != nil {
 		t.Fatal(err)
@@ -82,14 +87,6 @@ func newClinic(t testing.TB) *clinic {
 	c.post(t, 30)
 	c.k = New(Options{Vault: c.v, System: system, Targets: []*Target{c.target}, Scratch: filepath.Join(base, "scratch"), TrialBalance: balance})
 	return c
-}
-
-func (c *clinic) close(t testing.TB) func() {
-	return func() {
-		if err := c.v.Close(); err != nil {
-			t.Error(err)
-		}
-	}
 }
 
 // post writes n entries and n clients.
