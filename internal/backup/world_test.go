@@ -31,9 +31,10 @@ var (
 	entries = vault.NewJournal[post, vault.None](vault.BucketEntries)
 	clients = vault.NewTable[post, person](vault.BucketClients)
 
-	it     = accesstest.Agent(access.IT)
-	system = accesstest.System("backup")
-	desk   = accesstest.Agent(access.FrontDesk)
+	it      = accesstest.Agent(access.IT)
+	system  = accesstest.System("backup")
+	officer = accesstest.Agent(access.Officer)
+	desk    = accesstest.Agent(access.FrontDesk)
 )
 
 const canary = "Ada Canary-Lovelace"
