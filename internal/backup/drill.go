@@ -85,7 +85,7 @@ func (k *Keeper) drill(ctx context.Context, agent access.Agent, c chain, o *Outc
 // buildFault tells a backup that is wrong from a disk that is full.
 func buildFault(err error) error {
 	switch {
-	case Code(err) != "", errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case err == nil, Code(err) != "", errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case fault.KindOf(err) == fault.Corrupt, fault.KindOf(err) == fault.Invalid:
 		return because(ErrSetMismatch, err)
