@@ -100,7 +100,7 @@ func killed(t *testing.T, after time.Duration, env ...string) (ended bool) {
 }
 
 // crashRounds is how often each campaign kills, and the steps between.
-const crashRounds = 12
+const crashRounds = 8
 
 // TestKilledInABackup: what has its final name is whole, always.
 func TestKilledInABackup(t *testing.T) {
