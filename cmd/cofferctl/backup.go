@@ -177,7 +177,9 @@ func (c *cli) restoreCommand(use string) *cobra.Command {
 					return err
 				}
 			}
-			return answer(c, cmd.Context(), verifyTimeout, post[ops.Restored]("restore", q), printRestored, always)
+			return c.offline(cmd.Context(), func() error {
+				return answer(c, cmd.Context(), verifyTimeout, post[ops.Restored]("restore", q), printRestored, always)
+			})
 		},
 	}
 	f := cmd.Flags()

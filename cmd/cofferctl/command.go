@@ -31,6 +31,7 @@ type cli struct {
 	json      bool
 	timeout   time.Duration // 0: the command's own
 	yes       bool          // no question about destructive acts
+	config    string        // the daemon's boot file, for what works without it
 	stdin     bool          // answers come from standard input
 	asks      *asker        // nil until something is asked
 }
@@ -58,6 +59,7 @@ func newCommand(out, talk io.Writer) *cobra.Command {
 	flags.StringVar(&c.socket, "socket", defaultSocket, "the daemon's control socket")
 	flags.BoolVar(&c.json, "json", false, "print one JSON object")
 	flags.DurationVar(&c.timeout, "timeout", 0, "how long to wait for the daemon, such as 30s (default: as long as the command usually needs)")
+	flags.StringVar(&c.config, "config", defaultConfig, "the daemon's boot file, for doctor, recovery and restore while it is stopped")
 	flags.BoolVar(&c.yes, "yes", false, "do not ask before a destructive act")
 	flags.BoolVar(&c.stdin, "stdin", false, "take the answers, secrets too, from standard input: a line each, in the order of the questions")
 	root.AddCommand(
@@ -84,7 +86,9 @@ func (c *cli) doctorCommand() *cobra.Command {
 		Example: "  cofferctl doctor\n  cofferctl doctor --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return answer(c, cmd.Context(), doctorTimeout, get[ops.Diagnosis]("doctor"), printDiagnosis, diagnosisExit)
+			return c.offline(cmd.Context(), func() error {
+				return answer(c, cmd.Context(), doctorTimeout, get[ops.Diagnosis]("doctor"), printDiagnosis, diagnosisExit)
+			})
 		},
 	}
 }

@@ -181,7 +181,9 @@ func (c *cli) recoveryOpen() *cobra.Command {
 					return err
 				}
 			}
-			return answer(c, cmd.Context(), openTimeout, post[control.Done]("recovery/open", q), printDone("the books are open, and sealed to this box's TPM anew"), always)
+			return c.offline(cmd.Context(), func() error {
+				return answer(c, cmd.Context(), openTimeout, post[control.Done]("recovery/open", q), printDone("the books open, and are sealed to this box's TPM anew"), always)
+			})
 		},
 	}
 	cmd.Flags().StringVar(&q.Reason, "reason", "", "why the sheet is used; goes on record")

@@ -57,7 +57,9 @@ func (c *cli) sealStatus() *cobra.Command {
 		Use: "status", Short: "how the root key is sealed, and whether a start would open it",
 		Example: "  cofferctl seal status\n  cofferctl seal status --json", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return answer(c, cmd.Context(), statusTimeout, get[ops.SealState]("seal"), printSeal, sealExit)
+			return c.offline(cmd.Context(), func() error {
+				return answer(c, cmd.Context(), statusTimeout, get[ops.SealState]("seal"), printSeal, sealExit)
+			})
 		},
 	}
 }

@@ -23,6 +23,7 @@ func (d *daemon) firstRun(ctx context.Context, box *clinic, leaf func() tls.Cert
 	}
 	d.log.Warn("there is no recovery sheet yet: make it in a browser with the set-up code, or with cofferctl recovery print", "setup_code", d.ops.SetUpCode())
 	d.front.show(ctx, scene{handler, leaf, box.vault.Alive})
+	d.opening.serve()
 	select {
 	case <-d.ops.SetUpDone():
 		d.log.Info("the recovery sheet is in force")

@@ -72,7 +72,7 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
 	}
-	root.AddCommand(runCommand(), initCommand(), checkCommand(), demoCommand(), versionCommand())
+	root.AddCommand(runCommand(), initCommand(), consoleCommand(), checkCommand(), demoCommand(), versionCommand())
 	return root
 }
 
@@ -99,6 +99,21 @@ func initCommand() *cobra.Command {
 		Use:   "init",
 		Short: "make a new, empty store, sealed to this box's TPM; refuses if there is one",
 	}, initialise)
+}
+
+func consoleCommand() *cobra.Command {
+	var socket string
+	cmd := withConfig(&cobra.Command{
+		Use: "console", Hidden: true,
+		Short: "answer cofferctl while the daemon is stopped, until standard input ends; cofferctl starts it itself",
+	}, func(ctx context.Context, c Config) error {
+		if socket != "" {
+			c.Control = socket
+		}
+		return console(ctx, c)
+	})
+	cmd.Flags().StringVar(&socket, "control", "", "the control socket, in place of the boot file's")
+	return cmd
 }
 
 func checkCommand() *cobra.Command {

@@ -53,7 +53,7 @@ func run(ctx context.Context, c Config) error {
 		config: c, log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		issuer: access.NewIssuer(), bell: ui.NewBell(), now: c.clock(),
 	}
-	d.opening.opened = make(chan *clinic, 1)
+	d.opening.opened, d.opening.served, d.opening.over = make(chan *clinic, 1), make(chan struct{}), make(chan struct{})
 	listener, port, err := d.listen()
 	if err != nil {
 		return err
@@ -80,6 +80,7 @@ func run(ctx context.Context, c Config) error {
 	if box != nil {
 		err = d.serveClinic(ctx, box)
 	}
+	close(d.opening.over)
 	d.bell.Close()
 	err = firstError(err, d.front.stop())
 	if box == nil {
@@ -224,12 +225,16 @@ func (d *daemon) serveClinic(ctx context.Context, box *clinic) error {
 		return err
 	}
 	d.front.show(ctx, scene{handler, leaf, box.vault.Alive})
+	d.opening.serve()
 	keeping := d.ops.Keep(ctx)
 	defer d.ops.Rest()
 	defer keeping()
 	select {
 	case err := <-d.front.ended:
 		return err
+	case <-d.ops.Over():
+		d.log.Info("the box was retired")
+		return nil
 	case <-ctx.Done():
 		return nil
 	}

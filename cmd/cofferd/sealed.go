@@ -29,15 +29,21 @@ func (c Config) proof(pin string) seal.Proof {
 // opening lets one attempt at a time open the books of a box that is shut.
 type opening struct {
 	mu     sync.Mutex
-	done   bool         // the books are open, or no attempt may open them any more
-	opened chan *clinic // receives the clinic once
+	once   sync.Once
+	done   bool          // the books are open, or no attempt may open them any more
+	opened chan *clinic  // receives the clinic once
+	served chan struct{} // closed when the clinic, or the ceremony of its first run, is served
+	over   chan struct{} // closed when the daemon ends
 }
+
+// serve says that something is served, once or again.
+func (o *opening) serve() { o.once.Do(func() { close(o.served) }) }
 
 var errOpen = fault.New(fault.Conflict, "The books are open already. Nothing was changed.")
 
 // reopen tries to open the books of a shut box with a PIN, and with a reason
 // even if they were set back. When it returns
-// nil, the daemon goes on to serve the clinic.
+// nil, the clinic is served.
 func (d *daemon) reopen(ctx context.Context, pin, reason string) error {
 	d.opening.mu.Lock()
 	defer d.opening.mu.Unlock()
@@ -51,8 +57,15 @@ func (d *daemon) reopen(ctx context.Context, pin, reason string) error {
 	}
 	d.opening.done = true
 	d.opening.opened <- box
-	return nil
+	select {
+	case <-d.opening.served:
+		return nil
+	case <-d.opening.over:
+		return errEnding
+	}
 }
+
+var errEnding = fault.New(fault.Unavailable, "The books opened, but could not be served. Read the journal of Coffer (journalctl -u cofferd), then start it again.")
 
 // shut says why the books are shut, to the journal and to who asks.
 func (d *daemon) shut(why error) {

@@ -42,6 +42,9 @@ var (
 	errProtocol = refusal(fault.Internal, "What answers at the control socket is not this version of Coffer. Use the cofferctl that came with the daemon.")
 )
 
+// IsAbsent reports whether no daemon answered.
+func IsAbsent(err error) bool { return errors.Is(err, errAbsent) }
+
 // Client asks a daemon.
 type Client struct{ http *http.Client }
 

@@ -211,14 +211,18 @@ serial = {{printf "%q" .Serial}}
 
 func (st *stage) path(name string) string { return filepath.Join(st.Dir, name) }
 
-func (st *stage) writeConfig(tpm string) error {
+func (st *stage) writeConfig(tpm string) error { return st.writeConfigFor(tpm, st.path(backupsDir)) }
+
+// writeConfigFor writes the boot file of a box with that TPM whose backups go
+// to that directory.
+func (st *stage) writeConfigFor(tpm, backups string) error {
 	f, err := os.OpenFile(st.path(configFile), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	return configTemplate.Execute(f, map[string]string{
-		"Clinic": ClinicName, "State": st.path(stateDir), "TPM": tpm, "Listen": st.address, "Control": st.path(controlFile), "Backups": "dir:" + st.path(backupsDir),
+		"Clinic": ClinicName, "State": st.path(stateDir), "TPM": tpm, "Listen": st.address, "Control": st.path(controlFile), "Backups": "dir:" + backups,
 		"Name": terminalName, "Line": "serial:" + st.path(lineFile), "Profile": terminalProfile, "Serial": terminalSerial,
 	})
 }
@@ -260,20 +264,28 @@ func (st *stage) writeSheet() (recovery.Public, error) {
 }
 
 func (st *stage) makeProcesses() error {
-	daemon, err := sibling("cofferd")
-	if err != nil {
+	var err error
+	if st.daemon, err = st.daemonProcess(); err != nil {
 		return err
 	}
 	simulator, err := sibling("terminalsim")
 	if err != nil {
 		return err
 	}
-	st.daemon = &process{name: "cofferd", log: st.path("cofferd.log"), args: []string{daemon, "run", "--config", st.path(configFile)}}
 	st.terminal = &process{name: "terminalsim", log: st.path("terminalsim.log"), args: []string{
 		simulator, "-protocol", "pax", "-pty", st.path(lineFile), "-ledger", st.path(truthFile), "-control", st.path(deskFile),
 		"-serial", terminalSerial, "-seed", fmt.Sprint(st.Seed), "-card-delay", "2s",
 	}}
 	return nil
+}
+
+// daemonProcess returns the daemon of the stage's boot file, not started.
+func (st *stage) daemonProcess() (*process, error) {
+	daemon, err := sibling("cofferd")
+	if err != nil {
+		return nil, err
+	}
+	return &process{name: "cofferd", log: st.path("cofferd.log"), args: []string{daemon, "run", "--config", st.path(configFile)}}, nil
 }
 
 // startDaemon starts the daemon and waits until it answers.

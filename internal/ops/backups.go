@@ -174,6 +174,32 @@ func alarmOf(s backup.Status) *Reason {
 	return &Reason{Code: "BACKUP-038", Words: "The newest backup that was read back and found whole is older than 26 hours. Look at the targets below, make a backup now and verify it."}
 }
 
+// How long somebody who asks for a task waits for the one under way, such as
+// that of the schedule, and how often it is looked at.
+const (
+	busyPatience = 2 * time.Minute
+	busyLook     = 200 * time.Millisecond
+)
+
+// patiently does a task when the one under way has ended.
+func patiently(ctx context.Context, do func() error) error {
+	wait, cancel := context.WithTimeout(ctx, busyPatience)
+	defer cancel()
+	look := time.NewTicker(busyLook)
+	defer look.Stop()
+	for {
+		err := do()
+		if !errors.Is(err, backup.ErrBusy) {
+			return err
+		}
+		select {
+		case <-look.C:
+		case <-wait.Done():
+			return err
+		}
+	}
+}
+
 func progressOf(k *backup.Keeper) *Progress {
 	p, busy := k.Underway()
 	if !busy {
@@ -222,7 +248,12 @@ func (o *Ops) BackUpNow(ctx context.Context, agent access.Agent, target string) 
 	if err != nil {
 		return BackupMade{}, err
 	}
-	outcomes, err := k.BackUp(ctx, agent, target)
+	var outcomes []backup.Outcome
+	err = patiently(ctx, func() error {
+		var err error
+		outcomes, err = k.BackUp(ctx, agent, target)
+		return err
+	})
 	if err != nil {
 		return BackupMade{}, err
 	}
@@ -242,7 +273,12 @@ func (o *Ops) VerifyBackup(ctx context.Context, agent access.Agent, target, name
 	if err != nil {
 		return BackupVerified{}, err
 	}
-	u, err := k.Verify(ctx, agent, target, name, level)
+	var u backup.Outcome
+	err = patiently(ctx, func() error {
+		var err error
+		u, err = k.Verify(ctx, agent, target, name, level)
+		return err
+	})
 	if err != nil {
 		return BackupVerified{}, err
 	}
@@ -259,7 +295,12 @@ func (o *Ops) DrillNow(ctx context.Context, agent access.Agent) (Drill, error) {
 	if err != nil {
 		return Drill{}, err
 	}
-	u, err := k.Drill(ctx, agent, "", "")
+	var u backup.Outcome
+	err = patiently(ctx, func() error {
+		var err error
+		u, err = k.Drill(ctx, agent, "", "")
+		return err
+	})
 	if err != nil {
 		return Drill{}, err
 	}

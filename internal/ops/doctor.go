@@ -57,7 +57,8 @@ func (o *Ops) Doctor(ctx context.Context, agent access.Agent) (Diagnosis, error)
 	now := o.machine.Now()
 	lines := []Line{o.sealLine(ctx, sealed), o.diskLine(), o.permissionsLine(), o.clockLine()}
 	if store != nil {
-		lines = append(lines, storeLine(store), checkLine(checked, now))
+		lines = append(lines, o.sheetLine(store.Seal, now), storeLine(store), checkLine(checked, now), o.booksLine(now), o.trailLine(store, now))
+		lines = append(lines, o.backupLines(ctx, agent, store)...)
 		for _, t := range store.Terminals {
 			lines = append(lines, terminalLine(terminalRow(t)))
 		}
@@ -91,8 +92,7 @@ func (o *Ops) sealLine(ctx context.Context, sealed error) Line {
 		r := reasonOf(err)
 		return Line{Fail, "seal", "would not open again, " + r.Code, r.Words}
 	}
-	value := fmt.Sprintf("level %s, TPM %s, generation %d", s.Level, s.Manufacturer, s.Generation)
-	return Line{Warn, "seal", value, "The key is bound to this TPM but not to what was booted. Lock the box away and keep its firmware password to the officers."}
+	return levelLine(s)
 }
 
 func (o *Ops) diskLine() Line {
@@ -112,8 +112,8 @@ func (o *Ops) diskLine() Line {
 
 // stateFiles are the files of the state directory, from its top.
 var stateFiles = []string{
-	"coffer.seal", "coffer.seal.prev", "box-authority.pem",
-	"store/coffer.db", "store/coffer.lock", "store/coffer.last",
+	"coffer.seal", "coffer.seal.prev", "coffer.refused", "box-authority.pem",
+	"store/coffer.db", "store/coffer.lock", "store/coffer.last", "store/coffer.journal", "store/coffer.clean",
 }
 
 // permissionsLine looks at who can reach what Coffer keeps.

@@ -243,6 +243,7 @@ func (o *Ops) Retire(ctx context.Context, agent access.Agent, name string) (Cert
 	if err != nil {
 		return Certificate{}, err
 	}
+	o.retired()
 	c.At = o.machine.Now()
 	c.Lines = []string{
 		"The secret sealed in this box's TPM was made useless: its generation counter was removed.",

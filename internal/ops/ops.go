@@ -72,6 +72,8 @@ type Ops struct {
 	verifying sync.Mutex     // held by the one Verify that runs
 	changing  sync.Mutex     // held by what changes seal, root key or data keys
 	begun     sync.WaitGroup // tasks that pages began
+	over      chan struct{}  // closed when the box was retired
+	retired   func()         // closes it
 }
 
 // check is a check of the whole store: that at opening, or a Verify.
@@ -85,7 +87,9 @@ func New(m Machine) *Ops {
 	if m.Log == nil {
 		m.Log = slog.New(slog.DiscardHandler)
 	}
+	over := make(chan struct{})
 	return &Ops{
+		over: over, retired: sync.OnceFunc(func() { close(over) }),
 		machine: m, started: m.Now(), setUp: newCeremony(), memory: newMemory(),
 		pending: map[string]*pendingSheet{}, exports: map[string]*pendingExport{},
 	}
@@ -99,6 +103,13 @@ func (o *Ops) Sealed(why error) {
 	defer o.mu.Unlock()
 	o.sealed, o.store = why, nil
 	o.remember(refusal{At: o.machine.Now(), What: "open", Code: Code(why)})
+}
+
+// Stopped says that the store is not to be opened, and why: nothing failed.
+func (o *Ops) Stopped(why error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.sealed, o.store = why, nil
 }
 
 // Opened says that the store is open. Opening it has checked it, but for what
@@ -136,6 +147,10 @@ func (o *Ops) Closed() {
 		o.store.Key.Wipe()
 	}
 }
+
+// Over returns a channel that closes when the box was retired: nothing is to
+// be served any more.
+func (o *Ops) Over() <-chan struct{} { return o.over }
 
 // Rest waits until the tasks that pages began have ended.
 func (o *Ops) Rest() { o.begun.Wait() }
