@@ -122,20 +122,6 @@ func (o *Ops) keeper(ctx context.Context, agent access.Agent, action access.Acti
 	return store.Backups, nil
 }
 
-// asked is keeper for what the daemon itself must do, since the scratch store
-// is opened by it alone: who asked is on record before.
-func (o *Ops) asked(ctx context.Context, agent access.Agent, action access.Action) (*backup.Keeper, error) {
-	k, err := o.keeper(ctx, agent, action)
-	if err != nil {
-		return nil, err
-	}
-	store, err := o.open(ctx, agent, action)
-	if err != nil {
-		return nil, err
-	}
-	return k, store.Vault.View(ctx, request(agent, action), func(*vault.Tx) error { return nil })
-}
-
 // Backups lists targets and what is on them.
 func (o *Ops) Backups(ctx context.Context, agent access.Agent) (Backups, error) {
 	k, err := o.keeper(ctx, agent, access.BackupRead)
@@ -283,14 +269,14 @@ func (o *Ops) BackUpNow(ctx context.Context, agent access.Agent, target string) 
 // without any key; 2 every record decrypted and the set hash compared; 3
 // restored into scratch and the books folded. Name "" is the newest.
 func (o *Ops) VerifyBackup(ctx context.Context, agent access.Agent, target, name string, level int) (BackupVerified, error) {
-	k, err := o.asked(ctx, agent, access.BackupVerify)
+	k, err := o.keeper(ctx, agent, access.BackupVerify)
 	if err != nil {
 		return BackupVerified{}, err
 	}
 	var u backup.Outcome
 	err = patiently(ctx, func() error {
 		var err error
-		u, err = k.Verify(ctx, o.machine.System, target, name, level)
+		u, err = k.Verify(ctx, agent, target, name, level)
 		return err
 	})
 	if err != nil {
@@ -305,14 +291,14 @@ func (o *Ops) VerifyBackup(ctx context.Context, agent access.Agent, target, name
 // DrillNow restores the newest backup into scratch and compares it with the
 // running store.
 func (o *Ops) DrillNow(ctx context.Context, agent access.Agent) (Drill, error) {
-	k, err := o.asked(ctx, agent, access.BackupDrill)
+	k, err := o.keeper(ctx, agent, access.BackupDrill)
 	if err != nil {
 		return Drill{}, err
 	}
 	var u backup.Outcome
 	err = patiently(ctx, func() error {
 		var err error
-		u, err = k.Drill(ctx, o.machine.System, "", "")
+		u, err = k.Drill(ctx, agent, "", "")
 		return err
 	})
 	if err != nil {
