@@ -153,7 +153,7 @@ func (b *boxes) box(ts *testscript.TestScript, state string) *ops.Ops {
 	ts.Defer(k.Wipe)
 	o := ops.New(ops.Machine{
 		Version: "v-test", State: dir, TPM: sealtest.TPM(b.t), Header: header, Root: fstest.MapFS{}, Now: time.Now,
-		Clinic: "Test Clinic", System: accesstest.System("ops"),
+		Clinic: "Test Clinic", Daemon: accesstest.System("ops"),
 		Proof: func(pin string) seal.Proof { return seal.Proof{PIN: pin} },
 		Setup: func() (seal.Setup, error) { return seal.Setup{}, nil },
 	})

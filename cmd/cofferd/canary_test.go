@@ -16,6 +16,7 @@ import (
 	"coffer/internal/ident"
 	"coffer/internal/money"
 	"coffer/internal/phi"
+	"coffer/internal/recovery"
 	"coffer/internal/roster"
 	"coffer/internal/seal/sealtest"
 	"coffer/internal/till"
@@ -29,7 +30,7 @@ type canary struct{ what, text string }
 func plant(t *testing.T, b box) []canary {
 	t.Helper()
 	issuer := access.NewIssuer()
-	c, err := create(t.Context(), b.config, creation{issuer: issuer, now: b.config.clock()})
+	c, err := create(t.Context(), b.config, creation{issuer: issuer, now: b.config.clock(), recovery: recovery.New().Public()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +68,8 @@ func (c canary) forms() [][]byte {
 
 // TestNothingInClear plants 200 names, notes and amounts, has the daemon open
 // the store and be killed in ways that leave things behind, and looks for them
-// in everything that is left: store, header, logs, temporary files, core.
+// in everything that is left: store, journal, header, backups, answers, logs,
+// temporary files, core.
 func TestNothingInClear(t *testing.T) {
 	program(t, "cofferd") // built outside of what is looked through
 	b := newBox(t, sealtest.TPM(t))
@@ -76,6 +78,7 @@ func TestNothingInClear(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", tmp)
+	b.target(t)
 	canaries := plant(t, b)
 	for _, sig := range []syscall.Signal{syscall.SIGABRT, syscall.SIGKILL, syscall.SIGQUIT, syscall.SIGTERM} {
 		r := b.start(t)
@@ -86,6 +89,12 @@ func TestNothingInClear(t *testing.T) {
 			t.Fatalf("verify exits %d:\n%s", exit, out)
 		} else if err := os.WriteFile(filepath.Join(b.dir, "verify.json"), []byte(out), 0o600); err != nil {
 			t.Fatal(err)
+		}
+		for _, args := range [][]string{{"backup", "create"}, {"backup", "drill"}, {"audit", "tail", "--json"}, {"doctor", "--json"}} {
+			out, talk, _ := b.answering(t, "", args...)
+			if err := os.WriteFile(filepath.Join(b.dir, strings.Join(args, "-")), []byte(out+talk), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 		r.signal(t, sig)
 		if err := os.WriteFile(filepath.Join(b.dir, fmt.Sprintf("log-%d", sig)), r.log.Bytes(), 0o600); err != nil {
@@ -107,7 +116,7 @@ func TestNothingInClear(t *testing.T) {
 			t.Errorf("a core file was written: %s", name)
 		}
 	}
-	if len(files) < 6 {
+	if len(files) < 12 {
 		t.Errorf("only %d files were looked through", len(files))
 	}
 }

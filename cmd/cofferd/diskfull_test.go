@@ -23,6 +23,7 @@ import (
 	"coffer/internal/ident"
 	"coffer/internal/identity"
 	"coffer/internal/phi"
+	"coffer/internal/recovery"
 	"coffer/internal/roster"
 	"coffer/internal/seal/sealtest"
 )
@@ -138,7 +139,7 @@ func TestFullDisk(t *testing.T) {
 func openShop(t *testing.T, b box) (ident.ID[ident.Client], string) {
 	t.Helper()
 	issuer := access.NewIssuer()
-	c, err := create(t.Context(), b.config, creation{issuer: issuer, now: b.config.clock()})
+	c, err := create(t.Context(), b.config, creation{issuer: issuer, now: b.config.clock(), recovery: recovery.New().Public()})
 	if err != nil {
 		t.Fatal(err)
 	}

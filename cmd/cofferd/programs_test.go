@@ -24,7 +24,7 @@ var programs = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out, err := exec.Command("go", "build", "-o", dir+"/", "coffer/cmd/cofferd", "coffer/cmd/cofferctl", "coffer/cmd/terminalsim").CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", dir+"/", "coffer/cmd/cofferd", "coffer/cmd/cofferctl", "coffer/cmd/terminalsim", "coffer/cmd/cofferverify").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -11,6 +13,32 @@ import (
 	"coffer/internal/recovery"
 	"coffer/internal/seal/sealtest"
 )
+
+// amend adds lines to the boot file.
+func (b *box) amend(t *testing.T, lines string) {
+	t.Helper()
+	text, err := os.ReadFile(b.file())
+	if err == nil {
+		err = os.WriteFile(b.file(), append(text, lines...), 0o600)
+	}
+	if err == nil {
+		b.config, err = readConfig(b.file())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// target makes a directory for backups and names it in the boot file.
+func (b *box) target(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(b.dir, "backups")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	b.amend(t, "\n[[backup]]\nname = \"here\"\ntarget = \"dir:"+dir+"\"\n")
+	return dir
+}
 
 // must runs cofferctl with answers and demands an exit status.
 func (b box) must(t *testing.T, exit int, answers string, args ...string) string {
@@ -22,6 +50,47 @@ func (b box) must(t *testing.T, exit int, answers string, args ...string) string
 	return out + talk
 }
 
+// TestRestoreOnAnotherBox: a clinic backs up, drills, and burns. On a new box
+// with another TPM, backup and sheet bring it back without a restart, its
+// trail goes on from the old one, and neither a wrong sheet nor none does.
+func TestRestoreOnAnotherBox(t *testing.T) {
+	b := newBox(t, sealtest.TPM(t))
+	dir := b.target(t)
+	sheet := b.setUp(t)
+	r := b.start(t)
+	b.must(t, 0, "", "backup", "create")
+	b.must(t, 0, "", "backup", "verify", "--level", "1")
+	b.must(t, 0, "", "backup", "verify")
+	b.must(t, 0, "", "backup", "drill")
+	if out := b.must(t, 0, "", "backup", "list"); !strings.Contains(out, "verified at level") || !strings.Contains(out, "passed") {
+		t.Errorf("the list says\n%s", out)
+	}
+	before := trail(t, b)
+	r.signal(t, syscall.SIGTERM)
+
+	other := newBox(t, sealtest.Another(t))
+	other.amend(t, "\n[[backup]]\nname = \"here\"\ntarget = \"dir:"+dir+"\"\n")
+	other.start(t)
+	other.must(t, 10, "", "status")
+	other.must(t, 12, recovery.New().Text()+"\n", "restore", "--reason", "the old box burnt down")
+	other.must(t, 0, sheet+"\n", "restore", "--dry-run")
+	if out := other.must(t, 0, sheet+"\n", "restore", "--reason", "the old box burnt down"); !strings.Contains(out, "restored") {
+		t.Errorf("restore says\n%s", out)
+	}
+	if status, page, err := other.page("/sign-in"); err != nil || status != http.StatusOK || !strings.Contains(page, `name="password"`) {
+		t.Fatalf("the clinic is not served: %d %v\n%s", status, err, page)
+	}
+	other.must(t, 0, "", "verify")
+	other.must(t, 0, sheet+"\n", "recovery", "test")
+	after := trail(t, other)
+	if after.Size <= before.Size {
+		t.Errorf("the trail had %d events and has %d", before.Size, after.Size)
+	}
+	if !acted(after, "store.restore") {
+		t.Errorf("no event of the restore:\n%+v", after)
+	}
+}
+
 // trail returns the newest 200 events as IT sees them.
 func trail(t *testing.T, b box) ops.Tail {
 	t.Helper()
@@ -30,6 +99,15 @@ func trail(t *testing.T, b box) ops.Tail {
 		t.Fatal(err)
 	}
 	return tail
+}
+
+func acted(t ops.Tail, act string) bool {
+	for _, e := range t.Events {
+		if e.Act == act {
+			return true
+		}
+	}
+	return false
 }
 
 // TestPIN: a box with a PIN stays shut until it is entered, a wrong one is on
@@ -86,4 +164,21 @@ func TestRecoveryOnAnotherTPM(t *testing.T) {
 	r.signal(t, syscall.SIGTERM)
 	b.start(t)
 	b.must(t, 0, "", "seal", "status")
+}
+
+// TestRotation exchanges root and data keys under the running daemon.
+func TestRotation(t *testing.T) {
+	b := newBox(t, sealtest.TPM(t))
+	sheet := b.setUp(t)
+	r := b.start(t)
+	b.must(t, 0, "", "key", "rotate")
+	b.must(t, 0, "", "key", "rotate", "--data")
+	b.must(t, 0, "", "verify")
+	r.signal(t, syscall.SIGTERM)
+	b.start(t)
+	b.must(t, 0, "", "verify")
+	b.must(t, 0, sheet+"\n", "recovery", "test")
+	b.must(t, 0, "", "ledger", "check")
+	b.must(t, 0, "", "audit", "verify")
+	b.must(t, 0, "", "audit", "checkpoint")
 }

@@ -54,6 +54,9 @@ func run(ctx context.Context, c Config) error {
 		issuer: access.NewIssuer(), bell: ui.NewBell(), now: c.clock(),
 	}
 	d.opening.opened, d.opening.served, d.opening.over = make(chan *clinic, 1), make(chan struct{}), make(chan struct{})
+	if err := os.MkdirAll(c.State, 0o700); err != nil { // a box that a backup is restored to has none yet
+		return markFault(err)
+	}
 	listener, port, err := d.listen()
 	if err != nil {
 		return err
@@ -113,7 +116,7 @@ func (d *daemon) machine(port host.Port) (ops.Machine, error) {
 		Version: version(), Clinic: d.config.Clinic, Demo: d.config.Demo, State: d.config.State,
 		TPM: d.config.TPM, Header: d.config.header(), Proof: d.config.proof, Setup: d.config.sealSetup,
 		Ports: []host.Port{port}, Root: os.DirFS("/"), Now: d.now, Log: d.log,
-		System: d.issuer.System("ops"), Reopen: d.reopen, Targets: targets, Store: tablesOf(d.config, d.now, d.log),
+		Daemon: d.issuer.System("ops"), Reopen: d.reopen, Targets: targets, Store: tablesOf(d.config, d.now, d.log),
 	}, err
 }
 

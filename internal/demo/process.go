@@ -113,7 +113,7 @@ func sibling(name string) (string, error) {
 	}
 	path := filepath.Join(filepath.Dir(self), name)
 	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("%s should stand beside %s: run ./script/demo, which builds all three programs", name, self)
+		return "", fmt.Errorf("%s should stand beside %s: run ./script/demo, which builds all the programs", name, self)
 	}
 	return path, nil
 }

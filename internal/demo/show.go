@@ -372,6 +372,8 @@ func (st *stage) welcome() error {
 		fmt.Fprintf(w, "    ./script/demo terminal %s\t%s\n", c[0], c[1])
 	}
 	fmt.Fprintf(w, "\nTo prove it: .build/cofferctl verify --socket %s\n", st.path(controlFile))
+	fmt.Fprintf(w, "To back it up and prove that it restores: .build/cofferctl backup create --socket %s (and backup drill)\n", st.path(controlFile))
+	fmt.Fprintf(w, "Its recovery sheet, on paper anywhere else: %s\n", st.path(sheetFile))
 	fmt.Fprintf(w, "To hurt it:  kill -9 %d (it is started again, and no payment is lost)\n\nCtrl-C ends it.\n", st.daemon.pid())
 	return w.Flush()
 }

@@ -181,8 +181,8 @@ const (
 	busyLook     = 200 * time.Millisecond
 )
 
-// patiently does a task when the one under way has ended.
-func patiently(ctx context.Context, do func() error) error {
+// inTurn does a task when the one under way has ended.
+func inTurn(ctx context.Context, do func() error) error {
 	wait, cancel := context.WithTimeout(ctx, busyPatience)
 	defer cancel()
 	look := time.NewTicker(busyLook)
@@ -249,7 +249,7 @@ func (o *Ops) BackUpNow(ctx context.Context, agent access.Agent, target string) 
 		return BackupMade{}, err
 	}
 	var outcomes []backup.Outcome
-	err = patiently(ctx, func() error {
+	err = inTurn(ctx, func() error {
 		var err error
 		outcomes, err = k.BackUp(ctx, agent, target)
 		return err
@@ -274,7 +274,7 @@ func (o *Ops) VerifyBackup(ctx context.Context, agent access.Agent, target, name
 		return BackupVerified{}, err
 	}
 	var u backup.Outcome
-	err = patiently(ctx, func() error {
+	err = inTurn(ctx, func() error {
 		var err error
 		u, err = k.Verify(ctx, agent, target, name, level)
 		return err
@@ -296,7 +296,7 @@ func (o *Ops) DrillNow(ctx context.Context, agent access.Agent) (Drill, error) {
 		return Drill{}, err
 	}
 	var u backup.Outcome
-	err = patiently(ctx, func() error {
+	err = inTurn(ctx, func() error {
 		var err error
 		u, err = k.Drill(ctx, agent, "", "")
 		return err
@@ -345,7 +345,7 @@ func (o *Ops) Begin(ctx context.Context, agent access.Agent, task Task) error {
 // TrialBalance folds the books of a store for a drill.
 func (o *Ops) TrialBalance(ctx context.Context, v *vault.Vault) (string, error) {
 	var text string
-	err := v.View(ctx, request(o.machine.System, access.BooksCheck), func(tx *vault.Tx) error {
+	err := v.View(ctx, request(o.machine.Daemon, access.BooksCheck), func(tx *vault.Tx) error {
 		var err error
 		text, err = books.Digest(tx)
 		return err

@@ -74,7 +74,7 @@ func (o *Ops) admitSetUp(ctx context.Context, origin access.Origin, code string)
 	if why != nil {
 		outcome = audit.Denied
 	}
-	err := store.Vault.Record(ctx, request(o.machine.System, access.RecoveryMake), outcome,
+	err := store.Vault.Record(ctx, request(o.machine.Daemon, access.RecoveryMake), outcome,
 		fact{Key: "act", Value: "setup"}, fact{Key: "from", Value: origin.Via + ":" + origin.Address})
 	if why != nil {
 		return why

@@ -23,7 +23,7 @@ func (o *Ops) Keep(ctx context.Context) (stop func()) {
 	var backups sync.WaitGroup
 	if store, _, _ := o.look(); store != nil && store.Backups != nil {
 		backups.Go(func() {
-			o.keepOne("backups", func() error { return store.Backups.Run(ctx, o.machine.System) })
+			o.keepOne("backups", func() error { return store.Backups.Run(ctx, o.machine.Daemon) })
 		})
 	}
 	go func() {
@@ -50,7 +50,7 @@ func (o *Ops) Keep(ctx context.Context) (stop func()) {
 func (o *Ops) keep(ctx context.Context, now time.Time) {
 	if o.isDue(choreBooks, now) {
 		o.keepOne("books", func() error {
-			_, err := o.CheckBooks(ctx, o.machine.System)
+			_, err := o.CheckBooks(ctx, o.machine.Daemon)
 			return err
 		})
 	}

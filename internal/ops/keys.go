@@ -138,8 +138,8 @@ func (o *Ops) finishRotation(ctx context.Context) error {
 	if store, _, _ := o.look(); !store.Seal.Rotating {
 		return nil
 	}
-	return o.changeSeal(ctx, o.machine.System, access.KeyRotate, "rotate.finish", func(store *Store) ([]fact, error) {
-		r, err := o.rotate(ctx, o.machine.System, store, "")
+	return o.changeSeal(ctx, o.machine.Daemon, access.KeyRotate, "rotate.finish", func(store *Store) ([]fact, error) {
+		r, err := o.rotate(ctx, o.machine.Daemon, store, "")
 		return []fact{{Key: "generation", Value: strconv.FormatUint(uint64(r.Generation), 10)}}, err
 	})
 }
@@ -187,7 +187,7 @@ func (o *Ops) ShredClient(ctx context.Context, agent access.Agent, client ident.
 		if err := store.Vault.Shred(ctx, r, client); err != nil {
 			return nil, err
 		}
-		rotated, err := o.rotate(ctx, o.machine.System, store, pin)
+		rotated, err := o.rotate(ctx, o.machine.Daemon, store, pin)
 		s = Shredded{At: o.machine.Now(), Generation: rotated.Generation}
 		return []fact{{Key: "client", Value: client.String()}, {Key: "reason", Value: reason}}, err
 	})
@@ -231,7 +231,7 @@ func (o *Ops) Retire(ctx context.Context, agent access.Agent, name string) (Cert
 		return c, errName
 	}
 	err := o.changeSeal(ctx, agent, access.StoreRetire, "retire", func(store *Store) ([]fact, error) {
-		if _, err := o.SignCheckpoint(ctx, o.machine.System); err != nil {
+		if _, err := o.SignCheckpoint(ctx, o.machine.Daemon); err != nil {
 			return nil, err
 		}
 		v := store.Vault.Status()

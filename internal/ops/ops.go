@@ -35,7 +35,7 @@ type Machine struct {
 
 	Proof  func(pin string) seal.Proof // what the seal is shown
 	Setup  func() (seal.Setup, error)  // how the boot file wants the key sealed; without Now and PIN
-	System access.Agent                // the daemon itself, for what nobody signed in can do
+	Daemon access.Agent                // the daemon itself, for what nobody signed in can do
 	// Reopen opens a shut store with a PIN and has it served; with a reason,
 	// also one that the TPM's counter says was set back. nil: it cannot be.
 	Reopen func(ctx context.Context, pin, reason string) error

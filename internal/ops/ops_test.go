@@ -50,7 +50,7 @@ func newBox(t *testing.T) *box {
 	b.machine = ops.Machine{
 		Version: "test", State: dir, TPM: sealtest.TPM(t), Header: header,
 		Root: fstest.MapFS{}, Now: func() time.Time { return b.now },
-		Clinic: "Test Clinic", System: accesstest.System("ops"),
+		Clinic: "Test Clinic", Daemon: accesstest.System("ops"),
 		Proof: func(pin string) seal.Proof { return seal.Proof{PIN: pin} },
 		Setup: func() (seal.Setup, error) { return seal.Setup{}, nil },
 	}

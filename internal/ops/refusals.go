@@ -71,7 +71,7 @@ func (o *Ops) recordRefusals(ctx context.Context, v *vault.Vault) error {
 	}
 	all := parseRefusals(text)
 	for _, r := range all {
-		if err := v.Record(ctx, request(o.machine.System, access.StoreOpen), r.outcome(), o.factsOf(r)...); err != nil {
+		if err := v.Record(ctx, request(o.machine.Daemon, access.StoreOpen), r.outcome(), o.factsOf(r)...); err != nil {
 			return err
 		}
 	}

@@ -114,7 +114,7 @@ func (o *Ops) execute(ctx context.Context, plan *backup.Plan, r Restoring) (back
 		return backup.Restored{}, err
 	}
 	setup.Now, setup.PIN = o.machine.Now(), r.PIN
-	return plan.Execute(ctx, o.machine.System, backup.Orders{
+	return plan.Execute(ctx, o.machine.Daemon, backup.Orders{
 		Seed: seed, Device: o.machine.TPM, Setup: setup, Proof: o.machine.Proof(r.PIN), Reason: r.Reason, Vault: o.machine.Store,
 	})
 }

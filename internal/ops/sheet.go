@@ -109,7 +109,7 @@ func (o *Ops) NewSheetByProof(ctx context.Context, agent access.Agent, form Form
 	} else if err := o.noteConsole(ctx, agent, "sheet.first"); err != nil {
 		return Sheet{}, err
 	}
-	return o.NewSheet(ctx, o.machine.System, form)
+	return o.NewSheet(ctx, o.machine.Daemon, form)
 }
 
 // noteConsole puts on record who is at the console for an act of the daemon.
@@ -209,7 +209,7 @@ func (o *Ops) ConfirmSheetByProof(ctx context.Context, agent access.Agent, id st
 	if err := o.noteConsole(ctx, agent, "sheet.confirm"); err != nil {
 		return err
 	}
-	return o.ConfirmSheet(ctx, o.machine.System, id, answers, pin)
+	return o.ConfirmSheet(ctx, o.machine.Daemon, id, answers, pin)
 }
 
 // takeSheet returns the waiting sheet if the answers are right.
@@ -314,7 +314,7 @@ func (o *Ops) SetUpSheet(ctx context.Context, origin access.Origin, code string,
 	if err := o.admitSetUp(ctx, origin, code); err != nil {
 		return Sheet{}, err
 	}
-	return o.NewSheet(ctx, o.machine.System, form)
+	return o.NewSheet(ctx, o.machine.Daemon, form)
 }
 
 // SetUpConfirm puts the first sheet in force; the clinic is served from then
@@ -323,5 +323,5 @@ func (o *Ops) SetUpConfirm(ctx context.Context, origin access.Origin, code, id s
 	if err := o.admitSetUp(ctx, origin, code); err != nil {
 		return err
 	}
-	return o.ConfirmSheet(ctx, o.machine.System, id, answers, pin)
+	return o.ConfirmSheet(ctx, o.machine.Daemon, id, answers, pin)
 }

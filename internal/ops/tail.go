@@ -52,7 +52,7 @@ func (o *Ops) Tail(ctx context.Context, agent access.Agent, before uint64, limit
 		return Tail{}, err
 	}
 	q := vault.TrailQuery{Before: before, Limit: limit}
-	page, err := store.Vault.Trail(ctx, request(o.machine.System, access.AuditRead), q)
+	page, err := store.Vault.Trail(ctx, request(o.machine.Daemon, access.AuditRead), q)
 	if err != nil {
 		return Tail{}, err
 	}

@@ -53,7 +53,7 @@ func (m *memory) add(r upkeepRecord) {
 // recall reads all upkeep of the store.
 func (o *Ops) recall(ctx context.Context, v *vault.Vault) (*memory, error) {
 	m := newMemory()
-	err := v.View(ctx, request(o.machine.System, access.StoreOpen), func(tx *vault.Tx) error {
+	err := v.View(ctx, request(o.machine.Daemon, access.StoreOpen), func(tx *vault.Tx) error {
 		for row, err := range upkeep.All(tx) {
 			if err != nil {
 				return err

@@ -40,7 +40,7 @@ func Code(err error) string {
 var forIT = strings.NewReplacer(
 	"Stop, and call IT.", "Change nothing on the disk, and give this line with the journal (journalctl -u cofferd) to support.",
 	"Call IT; they find the cause in the journal.", "Read the cause in the journal (journalctl -u cofferd).",
-	"Call IT, and restart Coffer after the disk was examined.", "Examine the disk (journalctl -k), then start Coffer again.",
+	"Call IT, and restart Coffer after the disk was examined", "Examine the disk (journalctl -k), then start Coffer again",
 	"Ask IT to free space, then do it again.", "Free space on it.",
 )
 

@@ -126,7 +126,7 @@ func newClinic(t testing.TB, options sim.Options) *clinic {
 	state := t.TempDir()
 	c.machine = ops.Machine{
 		Version: "test", Clinic: clinicName, State: state, TPM: sealtest.TPM(t), Header: filepath.Join(state, "coffer.seal"),
-		Root: os.DirFS(t.TempDir()), Now: c.clock.now, System: accesstest.System("ops"),
+		Root: os.DirFS(t.TempDir()), Now: c.clock.now, Daemon: accesstest.System("ops"),
 		Proof: func(pin string) seal.Proof { return seal.Proof{PIN: pin} },
 		Setup: func() (seal.Setup, error) { return seal.Setup{Level: seal.Bound}, nil },
 	}
