@@ -30,7 +30,7 @@ func (b *bench) large(ctx context.Context) error {
 		return err
 	}
 	err = b.fill(ctx, own)
-	for _, part := range []func(context.Context, *box) error{b.open, b.unseal} {
+	for _, part := range []func(context.Context, *box) error{b.open, b.backup, b.unseal} {
 		if err == nil {
 			err = part(ctx, own)
 		}
