@@ -7,15 +7,9 @@ import (
 	"github.com/google/go-tpm/tpm2"
 )
 
-// anchorSlot names the anchor counter in the header.
-type anchorSlot struct {
-	Index uint32
-	First uint64 // its value when it was made
-}
-
-// usable reports whether the index is of the range.
-func (a anchorSlot) usable() bool {
-	return a.Index >= uint32(counterHandle) && a.Index < uint32(counterHandle+counterHandles)
+// inCounterRange reports whether index can be one of ours.
+func inCounterRange(index uint32) bool {
+	return index >= uint32(counterHandle) && index < uint32(counterHandle+counterHandles)
 }
 
 // Anchor is the store's second counter in the TPM, which says how far the
@@ -26,7 +20,7 @@ type Anchor struct {
 	mu      sync.Mutex
 	device  string
 	srkName []byte
-	slot    anchorSlot
+	index   uint32
 	auth    string
 }
 
@@ -35,13 +29,8 @@ type Anchor struct {
 func NewAnchor(device string, k *Key) *Anchor {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	return &Anchor{device: device, srkName: k.objects.srkName, slot: k.objects.anchor, auth: k.objects.auths.Anchor}
+	return &Anchor{device: device, srkName: k.objects.srkName, index: k.objects.anchor, auth: k.objects.auths.Anchor}
 }
-
-// First returns the value with which the counter was made. While Value equals
-// it nothing was ever anchored to this counter: the box is new, or Recover or
-// Adopt had to make it. After the first Advance that is never so again.
-func (a *Anchor) First() uint64 { return a.slot.First }
 
 // Value returns the counter's value: some 1.5 ms. ErrCounterMissing,
 // ErrCounterForged, and those of every use of the TPM.
@@ -65,7 +54,7 @@ func (a *Anchor) Advance(ctx context.Context) error {
 func (a *Anchor) use(ctx context.Context, fn func(*tpm, counter) error) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	c, err := counterAt(tpm2.TPMHandle(a.slot.Index), true)
+	c, err := counterAt(tpm2.TPMHandle(a.index), true)
 	if err != nil {
 		return classify(err)
 	}

@@ -38,7 +38,7 @@ func AuthValues(k *Key) []string {
 }
 
 // AnchorIndex returns the NV index of the anchor counter.
-func AnchorIndex(k *Key) uint32 { return k.objects.anchor.Index }
+func AnchorIndex(k *Key) uint32 { return k.objects.anchor }
 
 // WithoutAuth returns an attestor that does not know the key's authorization,
 // as a thief of the header has it.

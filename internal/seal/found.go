@@ -38,13 +38,13 @@ func (m *tpm) found(f *founding) (err error) {
 	made = append(made, c.handle)
 	f.after("counter")
 	f.h.SRKName = m.srkName.Buffer
-	if f.h.Anchor.Index == 0 {
-		anchor, first, err := m.newCounter(f.own.Anchor)
+	if f.h.Anchor == 0 {
+		anchor, _, err := m.newCounter(f.own.Anchor)
 		if err != nil {
 			return err
 		}
 		made = append(made, anchor.handle)
-		f.h.Anchor = anchorSlot{Index: uint32(anchor.handle), First: first}
+		f.h.Anchor = uint32(anchor.handle)
 		f.after("anchor")
 	}
 	if len(f.h.Attestation.Private) == 0 {

@@ -26,7 +26,7 @@ type header struct {
 	Roots   []rootSlots // one; two while the root key is being rotated
 	SRKName []byte      // the storage key's Name: the pin
 
-	Anchor      anchorSlot
+	Anchor      uint32 // NV index of the anchor counter
 	Attestation attestationSlot
 	Recovery    []byte `json:",omitempty"` // public half of the recovery sheet in force
 
@@ -110,7 +110,7 @@ func (h *header) usable() error {
 	if len(h.Roots) < 1 || len(h.Roots) > 2 || h.StoreID.IsZero() {
 		return ErrHeader
 	}
-	if !h.Anchor.usable() || !h.Attestation.usable() {
+	if !inCounterRange(h.Anchor) || !h.Attestation.usable() {
 		return ErrHeader
 	}
 	for _, r := range h.Roots {

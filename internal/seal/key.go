@@ -33,7 +33,7 @@ type Key struct {
 type objects struct {
 	srkName     []byte
 	auths       auths
-	anchor      anchorSlot
+	anchor      uint32 // NV index
 	attestation attestationSlot
 }
 

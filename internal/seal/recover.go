@@ -195,14 +195,14 @@ func (m *tpm) refound(f *founding) error {
 	fresh := newAuths()
 	former := counter{}
 	if same := bytes.Equal(m.srkName.Buffer, f.h.SRKName); !same {
-		f.own, f.h.Anchor, f.h.Attestation = fresh, anchorSlot{}, attestationSlot{}
+		f.own, f.h.Anchor, f.h.Attestation = fresh, 0, attestationSlot{}
 	} else {
 		var err error
 		if former, err = m.formerCounter(f); err != nil {
 			return err
 		}
-		if _, err := m.ownAt(f.h.Anchor.Index, f.own.Anchor); lost(err) {
-			f.own.Anchor, f.h.Anchor = fresh.Anchor, anchorSlot{}
+		if _, err := m.ownAt(f.h.Anchor, f.own.Anchor); lost(err) {
+			f.own.Anchor, f.h.Anchor = fresh.Anchor, 0
 		} else if err != nil {
 			return err
 		}

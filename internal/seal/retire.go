@@ -64,7 +64,7 @@ func (m *tpm) retire(h *header, after func(string)) error {
 		if err != nil {
 			return err
 		}
-		if err := m.removeOwn(h.Anchor.Index); err != nil {
+		if err := m.removeOwn(h.Anchor); err != nil {
 			return err
 		}
 		after("anchor removed")
