@@ -157,7 +157,17 @@ func TestEveryPageIsAccessible(t *testing.T) {
 	b.until(`location.pathname.startsWith('/books/entries/') && document.readyState === 'complete'`)
 	b.accessible("ledgers-entry")
 	b.fitsPhone("ledgers-entry")
-	scan("boxes", "/appliance")
+	scan("boxes", "/appliance", "/backups")
+	scan("privacy", "/audit", "/audit/events/3", "/audit/export", "/audit/shred")
+	scan("owner", "/recovery")
+	evaluate[any](b, `document.querySelector('form[action="/recovery/sheet"]').requestSubmit(); 0`)
+	b.says("It is shown this once")
+	b.accessible("owner-sheet")
+	b.fitsPhone("owner-sheet")
+	evaluate[any](b, `document.querySelector('form[action="/recovery/type-back"]').requestSubmit(); 0`)
+	b.says("Type it back")
+	b.accessible("owner-type-back")
+	b.fitsPhone("owner-type-back")
 }
 
 func TestSealedPageIsAccessible(t *testing.T) {

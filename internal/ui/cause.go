@@ -60,15 +60,23 @@ var (
 // causes says which cause a code belongs to. A test compares it with the codes
 // of the seal and the store.
 var causes = map[string]*cause{
-	"SEAL-001": &causeTPM, "SEAL-007": &causeTPM, "SEAL-017": &causeTPM,
-	"SEAL-002": &causeMoved, "SEAL-008": &causeMoved,
-	"SEAL-003": &causeOld,
-	"SEAL-004": &causeDamaged,
-	"SEAL-005": &causeTampered, "SEAL-009": &causeTampered,
-	"SEAL-006": &causePIN,
+	"SEAL-001": &causeTPM, "SEAL-007": &causeTPM, "SEAL-017": &causeTPM, "SEAL-025": &causeTPM,
+	"STORE-018": &causeTPM,
+	"SEAL-002":  &causeMoved, "SEAL-008": &causeMoved, "STORE-014": &causeMoved,
+	"SEAL-003": &causeOld, "STORE-013": &causeOld, "STORE-019": &causeOld,
+	"SEAL-022": &causeBoot, "SEAL-023": &causeBoot, "SEAL-024": &causeBoot,
+	"SEAL-005": &causeTampered, "SEAL-009": &causeTampered, "STORE-009": &causeTampered, "STORE-011": &causeTampered,
+	"STORE-012": &causeTampered, "STORE-017": &causeTampered,
+	"SEAL-006": &causePIN, "SEAL-019": &causePIN, "SEAL-020": &causePIN, "SEAL-021": &causePIN,
+	"SEAL-004": &causeDamaged, "STORE-004": &causeDamaged, "STORE-005": &causeDamaged, "STORE-006": &causeDamaged,
+	"STORE-007": &causeDamaged, "STORE-008": &causeDamaged, "STORE-015": &causeDamaged, "STORE-016": &causeDamaged,
+	"STORE-020": &causeDamaged, "STORE-021": &causeDamaged, "STORE-022": &causeDamaged,
 	"SEAL-010": &causeSetUp, "SEAL-011": &causeSetUp, "SEAL-012": &causeSetUp, "SEAL-013": &causeSetUp,
 	"SEAL-014": &causeSetUp, "SEAL-015": &causeSetUp, "SEAL-016": &causeSetUp, "SEAL-018": &causeSetUp,
-	"STORE-001": &causeSetUp,
+	"SEAL-026": &causeSetUp, "SEAL-027": &causeSetUp, "SEAL-028": &causeSetUp, "SEAL-029": &causeSetUp,
+	"SEAL-030": &causeSetUp, "SEAL-031": &causeSetUp, "SEAL-032": &causeSetUp, "SEAL-033": &causeSetUp,
+	"SEAL-034": &causeSetUp, "STORE-001": &causeSetUp, "STORE-002": &causeSetUp, "STORE-003": &causeSetUp,
+	"STORE-023": &causeSetUp,
 }
 
 // causeOf returns the cause of a code; pin says that a PIN opens the books.
