@@ -1,7 +1,9 @@
 package ui_test
 
 import (
+	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -158,16 +160,48 @@ func TestEveryPageIsAccessible(t *testing.T) {
 	b.accessible("ledgers-entry")
 	b.fitsPhone("ledgers-entry")
 	scan("boxes", "/appliance", "/backups")
-	scan("privacy", "/audit", "/audit/events/3", "/audit/export", "/audit/shred")
+}
+
+// The pages of the privacy officer and the owner, and the ceremony that makes a
+// recovery sheet: printed, typed back, in force, rehearsed.
+func TestOfficersPagesAreAccessible(t *testing.T) {
+	c := newClinic(t, sim.Options{})
+	b := c.openTab()
+	scan := func(role string, paths ...string) {
+		t.Helper()
+		b.signIn(c, role)
+		for _, path := range paths {
+			b.enter(path)
+			name := role + strings.ReplaceAll(strings.Split(path, "?")[0], "/", "-")
+			b.accessible(name)
+			b.fitsPhone(name)
+		}
+	}
+	scan("privacy", "/audit?client=P-000001", "/audit", "/audit/events/30", "/audit/export", "/audit/shred")
 	scan("owner", "/recovery")
 	evaluate[any](b, `document.querySelector('form[action="/recovery/sheet"]').requestSubmit(); 0`)
 	b.says("It is shown this once")
 	b.accessible("owner-sheet")
 	b.fitsPhone("owner-sheet")
+	groups := evaluate[[]string](b, `[...document.querySelectorAll('.groups b')].map(g => g.innerText)`)
+	asks := evaluate[[]string](b, `[...document.querySelectorAll('[name=ask]')].map(a => a.value.split('.')[1])`)
 	evaluate[any](b, `document.querySelector('form[action="/recovery/type-back"]').requestSubmit(); 0`)
 	b.says("Type it back")
 	b.accessible("owner-type-back")
 	b.fitsPhone("owner-type-back")
+	for i, ask := range asks {
+		n, err := strconv.Atoi(ask)
+		c.must(err)
+		evaluate[any](b, fmt.Sprintf(`document.querySelector('#answer-%d').value = %q; 0`, i+1, strings.ToLower(groups[n-1])))
+	}
+	evaluate[any](b, `document.querySelector('form[action="/recovery/confirm"]').requestSubmit(); 0`)
+	b.says("The new sheet is in force")
+	evaluate[any](b, fmt.Sprintf(`document.querySelector('#paper-1').value = %q; document.querySelector('form[action="/recovery/test"]').requestSubmit(); 0`, strings.Join(groups, " ")))
+	b.says("The rehearsal held")
+	b.accessible("owner-rehearsed")
+	if text := evaluate[string](b, `document.documentElement.outerHTML`); strings.Contains(text, groups[0]) {
+		t.Error("the sheet is shown again")
+	}
 }
 
 func TestSealedPageIsAccessible(t *testing.T) {

@@ -83,10 +83,8 @@ function tell(path, found) {
   return fetch(path, { method: 'POST', body }).catch(() => null);
 }
 const showAlarm = (found) => show('Stop. ' + (reasons[found.why] || reasons.rewritten)(found) +
-  ' Tell the owner and the privacy officer now, not IT alone.' + restored(found), found);
-const restored = (found) => found.shown?.restored
-  ? ` The box says that it was restored from a backup (${when(found.shown.restored)}). If you know of that, the privacy officer compares it with the audit trail; if not, treat it as an attack.`
-  : ' The box knows of no restore from a backup that would explain it.';
+  ' Tell the owner and the privacy officer now, not IT alone. If the box was restored from a backup on purpose,' +
+  ' the privacy officer knows by whom and why, and ends this alarm; if nobody knows of it, treat it as an attack.', found);
 
 // show puts the notice over every page; with a finding it stays.
 function show(words, found) {
