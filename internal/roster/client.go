@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"coffer/internal/access"
 	"coffer/internal/civil"
@@ -26,6 +27,7 @@ func (a Account) SafeString() string { return string(a) }
 type Client struct {
 	ID      ident.ID[ident.Client]
 	Account Account
+	Erased  time.Time // when the keys of the details were destroyed: the name says so, the rest is empty; zero: they were not
 	Details
 }
 
@@ -164,7 +166,11 @@ func rowOf(tx *vault.Tx, id ident.ID[ident.Client]) (clientRow, error) {
 }
 
 func clientOf(row clientRow) Client {
-	return Client{ID: row.Shared.ID, Account: row.Shared.account(), Details: row.Private}
+	c := Client{ID: row.Shared.ID, Account: row.Shared.account(), Details: row.Private}
+	if c.Erased = row.Erased; !c.Erased.IsZero() {
+		c.Name = phi.NewText("Erased on " + civil.Of(c.Erased).String())
+	}
+	return c
 }
 
 // request is one act of an agent at the desk. Everything the roster is asked

@@ -347,3 +347,29 @@ func TestNothingInClear(t *testing.T) {
 		t.Errorf("scanned %d bytes: %v", scanned, err)
 	}
 }
+
+// TestErasedClientStaysInTheRoster: a client whose keys were destroyed has an
+// account number and says when; nothing finds the person.
+func TestErasedClientStaysInTheRoster(t *testing.T) {
+	w := newWorld(t)
+	made, err := w.Create(t.Context(), w.desk, roster.Details{Name: phi.NewText("Ada Example")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := access.Request{Agent: accesstest.Agent(access.Officer), Action: access.ClientShred, Entity: access.Client(made.ID), Purpose: access.Operations}
+	if err := w.vault.Shred(t.Context(), r, made.ID); err != nil {
+		t.Fatal(err)
+	}
+	c, err := w.Client(t.Context(), w.desk, made.ID)
+	if err != nil || c.Account != made.Account || c.Erased.IsZero() || c.Name.Reveal() != "Erased on "+civil.Of(c.Erased).String() {
+		t.Fatalf("%+v %v", c, err)
+	}
+	if err := w.Change(t.Context(), w.desk, made.ID, roster.Details{Name: phi.NewText("Ada Example")}); !errors.Is(err, vault.ErrShredded) {
+		t.Errorf("written again: %v", err)
+	}
+	for text, want := range map[string]int{"ada": 0, "example": 0, string(made.Account): 1} {
+		if found, err := w.Find(t.Context(), w.desk, text); err != nil || len(found.Clients) != want {
+			t.Errorf("%d found, %v", len(found.Clients), err)
+		}
+	}
+}

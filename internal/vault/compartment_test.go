@@ -51,6 +51,8 @@ func canaries(t *testing.T, clients int) (*Vault, []ident.ID[ident.Client]) {
 
 var canaryWriting = access.Request{Agent: accesstest.Agent(access.FrontDesk), Action: access.ClientWrite, Entity: access.None, Purpose: access.Operations}
 
+var canaryBackup = access.Request{Agent: accesstest.Agent(access.IT), Action: access.BackupWrite, Entity: access.Entity{Kind: access.KindStore}, Purpose: access.Operations}
+
 func plantCanaries(tx *Tx, id ident.ID[ident.Client]) error {
 	text := id.String()
 	if _, err := canaryClients.Insert(tx, Row[canary, canary]{Client: id, Shared: canary{"identity-shared-" + text}, Private: canary{"identity-private-" + text}}); err != nil {
@@ -69,8 +71,7 @@ func plantCanaries(tx *Tx, id ident.ID[ident.Client]) error {
 // storedOf returns every stored value of the latest commit.
 func storedOf(t *testing.T, v *Vault) []Stored {
 	t.Helper()
-	r := access.Request{Agent: accesstest.Agent(access.IT), Action: access.BackupWrite, Entity: access.Entity{Kind: access.KindStore}, Purpose: access.Operations}
-	s, err := v.Snapshot(t.Context(), r)
+	s, err := v.Snapshot(t.Context(), canaryBackup)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -137,7 +137,9 @@
 // commits, which pages differ between two copies, and the number of keys of
 // each compartment, which is about the number of its clients. No name, text, date, amount or index
 // value, and not which records belong to the same client. What was deleted or
-// replaced stays in free pages as ciphertext until they are used again.
+// replaced stays in free pages as ciphertext until they are used again, or
+// until the file is written anew: Compact has the next opening do that, by a
+// mark, the empty file coffer.compact.
 //
 // # Memory
 //

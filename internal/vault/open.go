@@ -94,7 +94,11 @@ func openLocked(ctx context.Context, agent access.Agent, o Options, lock *os.Fil
 	v := &Vault{options: o, lock: lock, queue: newQueue(), ended: make(chan struct{}), boot: newBoot(), agent: agent, clockSync: clockSync()}
 	v.begin()
 	v.keys = deriveKeys(o.Key)
-	if err := v.load(); err != nil {
+	err := compactIfAsked(o.Dir)
+	if err == nil {
+		err = v.load()
+	}
+	if err != nil {
 		return nil, cmp.Or(err, v.closeFiles())
 	}
 	go v.commitLoop()

@@ -80,22 +80,27 @@ func (tx *Tx) rekey(id uint16) (done bool, err error) {
 		}
 		b := tx.own(i)
 		if b.oldID == 0 {
-			k := tx.makeKey(useBucket, b.bucket.Scope, bucketOwner(id))
-			b.oldID, b.keyID, b.moved, b.seals = b.keyID, k.id, 0, 0
+			tx.beginRekey(b)
 		}
 		tx.Detail("bucket", fault.Int(id))
 		tx.Detail("position", fault.Int(b.moved))
-		return tx.move(b)
+		return tx.move(b, rekeyStep)
 	}
 	return false, errNoTable
 }
 
-// move seals the next records of a bucket under its new key.
-func (tx *Tx) move(b *bucketState) (done bool, err error) {
+// beginRekey stages a new key for the bucket.
+func (tx *Tx) beginRekey(b *bucketState) {
+	k := tx.makeKey(useBucket, b.bucket.Scope, bucketOwner(b.bucket.ID))
+	b.oldID, b.keyID, b.moved, b.seals = b.keyID, k.id, 0, 0
+}
+
+// move seals the next n records of a bucket under its new key.
+func (tx *Tx) move(b *bucketState, n int) (done bool, err error) {
 	var keys []uint64
 	b.tags.Ascend(b.moved+1, func(key, _ uint64) bool {
 		keys = append(keys, key)
-		return len(keys) < rekeyStep
+		return len(keys) < n
 	})
 	for _, key := range keys {
 		if err := tx.reseal(b, key); err != nil {
@@ -103,7 +108,7 @@ func (tx *Tx) move(b *bucketState) (done bool, err error) {
 		}
 		b.moved = key
 	}
-	if len(keys) == rekeyStep {
+	if len(keys) == n {
 		return false, nil
 	}
 	tx.dropKey(b.oldID)
