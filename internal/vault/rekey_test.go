@@ -193,7 +193,6 @@ func TestSealsAreCounted(t *testing.T) {
 // turning is a store whose root can be rotated.
 type turning struct {
 	device, header string
-	key            *seal.Key
 	o              Options
 }
 
