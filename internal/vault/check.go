@@ -33,7 +33,7 @@ func (v *Vault) Check(ctx context.Context, r access.Request) (Check, error) {
 		err = v.between(ctx, v.checkFile)
 	}
 	if lost := v.Status().Lost; err == nil && lost != 0 {
-		err = damage("head", lost, "this commit was confirmed and is gone: the store was set back to an earlier one")
+		err = damage("head", lost, whatLost)
 	}
 	c.Finding = findingOf(err)
 	return c, err
@@ -70,7 +70,7 @@ func (s *scanner) compare(b Bucket, key uint64, value []byte) error {
 	case !known:
 		return damage(fault.Code(b.Name), key, "a record was added behind Coffer's back")
 	case tag != tagPrefix(value):
-		return damage(fault.Code(b.Name), key, "the record is not the one that was written last")
+		return damage(fault.Code(b.Name), key, whatStale)
 	}
 	return nil
 }

@@ -24,9 +24,9 @@ var (
 	// ErrStale: under the running store a record was exchanged for another one.
 	ErrStale = fault.New(fault.Corrupt, "A record was exchanged under the running store. Stop Coffer, find out who can write to its disk, then restore: cofferctl backup restore (STORE-009).")
 	// ErrRollback: the counter in the TPM is ahead of the store.
-	ErrRollback = fault.New(fault.Corrupt, "An older copy of the store was put back: it knows anchor %v, the TPM is at %v. Put back the newest copy; to go on from this one takes the recovery sheet and a reason: cofferctl backup restore (STORE-013).")
+	ErrRollback = fault.New(fault.Corrupt, textRollback)
 	// ErrAhead: the store is ahead of the counter in the TPM.
-	ErrAhead = fault.New(fault.Corrupt, "The counter in the TPM is behind the store, which knows anchor %v; the TPM is at %v: it is another counter, or the TPM was exchanged. Open the store with the recovery sheet: cofferctl recovery open (STORE-014).")
+	ErrAhead = fault.New(fault.Corrupt, textAhead)
 	// ErrTornMeta is a warning: a head page was damaged, and the commit that is
 	// named is the last one there.
 	ErrTornMeta = fault.New(fault.Corrupt, "A head page of the store file was damaged; the last commit is %v. Compare the last minute's payments with the terminals' lists, then run cofferctl verify (STORE-015).")
@@ -43,27 +43,47 @@ var (
 	ErrSegmentGone = fault.New(fault.NotFound, "The commit journal does not reach back to the last copy. Write a full backup (STORE-023).")
 )
 
-const textAltered = "The store file was changed while Coffer was stopped. Put back coffer.db as it was; if that is gone, restore: cofferctl backup restore (STORE-017)."
+// Texts that are given arguments or causes.
+const (
+	textRollback = "An older copy of the store was put back: it knows anchor %v, the TPM is at %v. Put back the newest copy; to go on from this one takes the recovery sheet and a reason: cofferctl backup restore (STORE-013)."
+	textAhead    = "The counter in the TPM is behind the store, which knows anchor %v; the TPM is at %v: it is another counter, or the TPM was exchanged. Open the store with the recovery sheet: cofferctl seal recover (STORE-014)."
+	textAltered  = "The store file was changed while Coffer was stopped. Put back coffer.db as it was; if that is gone, restore: cofferctl backup restore (STORE-017)."
+)
 
 // codes are the sentinels with a code. The first one that an error is gives
 // its code.
-var codes = []struct {
+func codes() []coded {
+	return []coded{
+		{"STORE-001", ErrNoStore}, {"STORE-002", ErrInUse}, {"STORE-003", ErrExists},
+		{"STORE-004", ErrMeta}, {"STORE-005", ErrCorrupt}, {"STORE-006", ErrRecordAuth}, {"STORE-007", ErrUnknownKey},
+		{"STORE-008", ErrSetMismatch}, {"STORE-009", ErrStale},
+		{"STORE-011", ErrAuditFork}, {"STORE-012", ErrAuditTruncated},
+		{"STORE-013", ErrRollback}, {"STORE-014", ErrAhead}, {"STORE-015", ErrTornMeta}, {"STORE-016", ErrJournal},
+		{"STORE-017", ErrAltered}, {"STORE-018", ErrUnanchored}, {"STORE-019", ErrLost}, {"STORE-020", ErrDiskFull},
+		{"STORE-021", errDisk}, {"STORE-022", errDamaged}, {"STORE-023", ErrSegmentGone},
+	}
+}
+
+// coded is a sentinel with its code.
+type coded struct {
 	code string
 	err  *fault.Error
-}{
-	{"STORE-001", ErrNoStore}, {"STORE-002", ErrInUse}, {"STORE-003", ErrExists},
-	{"STORE-004", ErrMeta}, {"STORE-005", ErrCorrupt}, {"STORE-006", ErrRecordAuth}, {"STORE-007", ErrUnknownKey},
-	{"STORE-008", ErrSetMismatch}, {"STORE-009", ErrStale},
-	{"STORE-011", ErrAuditFork}, {"STORE-012", ErrAuditTruncated},
-	{"STORE-013", ErrRollback}, {"STORE-014", ErrAhead}, {"STORE-015", ErrTornMeta}, {"STORE-016", ErrJournal},
-	{"STORE-017", ErrAltered}, {"STORE-018", ErrUnanchored}, {"STORE-019", ErrLost}, {"STORE-020", ErrDiskFull},
-	{"STORE-021", errDisk}, {"STORE-022", errDamaged}, {"STORE-023", ErrSegmentGone},
+}
+
+// codeOf returns the code of a sentinel.
+func codeOf(sentinel *fault.Error) string {
+	for _, c := range codes() {
+		if c.err == sentinel {
+			return c.code
+		}
+	}
+	return ""
 }
 
 // Code returns the stable code of an error of this package ("STORE-006"), ""
 // for one that has none.
 func Code(err error) string {
-	for _, c := range codes {
+	for _, c := range codes() {
 		if errors.Is(err, c.err) {
 			return c.code
 		}

@@ -22,12 +22,13 @@ import (
 
 // batch is one commit in the making.
 type batch struct {
-	calls  []*call
-	next   int     // first call that is not settled
-	pages  *pages  // the writing bbolt transaction
-	writes []write // what was put into pages
-	state  *state  // after the calls settled so far
-	err    error   // why the batch as a whole can't be committed
+	calls   []*call
+	next    int     // first call that is not settled
+	pages   *pages  // the writing bbolt transaction
+	changed bool    // though there may be no event
+	writes  []write // what was put into pages
+	state   *state  // after the calls settled so far
+	err     error   // why the batch as a whole can't be committed
 }
 
 // commitLoop runs the committer until the queue is closed and empty. A
@@ -76,6 +77,10 @@ func (v *Vault) settle(b *batch, c *call) {
 	case b.err != nil:
 		return
 	case c.alone != nil:
+		return
+	case c.change != nil:
+		c.change(b.state)
+		b.changed = true
 		return
 	case !c.ran && c.ctx.Err() != nil:
 		c.err = fault.Wrap(c.ctx.Err(), fault.Unavailable, "The request was given up before it was done. Nothing was saved.")
@@ -193,8 +198,7 @@ func (v *Vault) append(b *batch, r access.Request, outcome audit.Outcome, now ti
 
 // finishBatch commits and answers every call.
 func (v *Vault) finishBatch(b *batch) {
-	changed := b.state.tree.Size() != v.state.tree.Size()
-	if b.err == nil && changed {
+	if b.err == nil && (b.changed || b.state.tree.Size() != v.state.tree.Size()) {
 		b.err = v.commit(b)
 	} else if b.pages != nil {
 		b.err = cmp.Or(b.err, b.pages.close())
@@ -253,6 +257,7 @@ func (v *Vault) commit(b *batch) error {
 	if rotated {
 		v.followRoot()
 	}
+	v.hurry(b)
 	v.published.Store(&published{v.state, nil})
 	return nil
 }

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -13,7 +14,7 @@ import (
 
 // create writes an empty store under another name and renames it when it is
 // complete, so a crash leaves either no store or a whole one.
-func create(o Options) error {
+func create(ctx context.Context, o Options) error {
 	path, unfinished := filepath.Join(o.Dir, fileName), filepath.Join(o.Dir, newName)
 	if err := vacant(o.Dir); err != nil {
 		return err
@@ -21,7 +22,14 @@ func create(o Options) error {
 	if err := os.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return diskFault(err)
 	}
-	if err := writeEmpty(unfinished, o); err != nil {
+	var anchor uint64
+	if o.Anchor != nil {
+		var err error
+		if anchor, err = o.Anchor.Value(ctx); err != nil {
+			return err
+		}
+	}
+	if err := writeEmpty(unfinished, o, anchor); err != nil {
 		return diskFault(err)
 	}
 	if err := firstLast(o.Dir, deriveKeys(o.Key)); err != nil {
@@ -46,7 +54,7 @@ const emptySeq = 2
 
 // writeEmpty makes the file of an empty store. It commits twice, so that both
 // head pages are in the form that readHeads asks for.
-func writeEmpty(path string, o Options) error {
+func writeEmpty(path string, o Options, anchor uint64) error {
 	options := boltOptions(o)
 	options.NoSync, options.InitialMmapSize = false, 0
 	var db *bolt.DB
@@ -57,7 +65,7 @@ func writeEmpty(path string, o Options) error {
 	if err != nil {
 		return err
 	}
-	s := &state{root: deriveKeys(o.Key), nextKey: 1, keys: new(btree.Map[uint32, *dataKey])}
+	s := &state{root: deriveKeys(o.Key), nextKey: 1, anchor: anchor, keys: new(btree.Map[uint32, *dataKey])}
 	var first []write
 	for _, k := range []struct {
 		use   keyUse

@@ -50,8 +50,8 @@ var (
 	// it was saved, and the store goes on once there is space.
 	ErrDiskFull = fault.New(fault.Exhausted, "The disk of the box is full, so this was not saved. Ask IT to free space, then do it again.")
 
-	errDisk    = fault.New(fault.Corrupt, "The disk of the box failed, so the store has stopped. Call IT, and restart Coffer after the disk was examined.")
-	errDamaged = fault.New(fault.Corrupt, "The store has stopped because its file is damaged. Stop, and call IT.")
+	errDisk    = fault.New(fault.Corrupt, "The disk of the box failed, so the store has stopped. Call IT, and restart Coffer after the disk was examined (STORE-021).")
+	errDamaged = fault.New(fault.Corrupt, "The store has stopped because its file is damaged (STORE-022). Stop, and call IT.")
 )
 
 // isDiskFull reports whether err says that the file system has no space.

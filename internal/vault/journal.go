@@ -283,7 +283,6 @@ type journalFile struct {
 	end    int64  // after its last frame
 	last   tag    // of its last frame
 	meta   tag    // of the meta record that its last frame wrote
-	ragged bool   // something that is not a frame follows
 	frames []frame
 }
 
@@ -293,39 +292,52 @@ var errForeign = errors.New("not a journal of this store")
 // readJournal reads a journal file. It keeps the frames from the one on that
 // was made on the meta record with the tag base.
 func readJournal(f io.ReaderAt, size int64, key *journalKey, base tag) (journalFile, error) {
-	head := make([]byte, journalHeadBytes)
-	if _, err := f.ReadAt(head, 0); err == io.EOF {
-		return journalFile{}, errForeign
-	} else if err != nil {
-		return journalFile{}, diskFault(err)
-	}
-	j := journalFile{before: tagOf(head), last: tagOf(head), end: journalHeadBytes}
-	if !bytes.Equal(head, journalHead(key.id, key.generation, j.before)) {
-		return journalFile{}, errForeign
-	}
-	for {
-		b, err := readFrame(f, j.end, size)
-		if err != nil {
-			return journalFile{}, err
+	var j journalFile
+	before, end, err := eachFrame(f, size, key, func(fr frame, _ []byte) error {
+		j.first = cmp.Or(j.first, fr.seq)
+		j.seq, j.last, j.meta = fr.seq, fr.tag, fr.meta()
+		if fr.base == base || len(j.frames) > 0 {
+			j.frames = append(j.frames, fr)
 		}
-		fr, ok := frame{}, false
-		if b != nil {
-			fr, ok = key.open(b, j.last)
-		}
-		if !ok || fr.seq <= j.seq {
-			j.ragged, err = anythingAfter(f, j.end, size)
-			return j, err
-		}
-		j.take(fr, int64(len(b)), base)
+		return nil
+	})
+	if err != nil {
+		return journalFile{}, err
 	}
+	if j.before, j.end = before, end; j.first == 0 {
+		j.last = before
+	}
+	return j, nil
 }
 
-func (j *journalFile) take(f frame, n int64, base tag) {
-	j.first = cmp.Or(j.first, f.seq)
-	j.seq, j.last, j.meta = f.seq, f.tag, f.meta()
-	j.end += n
-	if f.base == base || len(j.frames) > 0 {
-		j.frames = append(j.frames, f)
+// eachFrame calls fn for each authentic frame of a journal file with its bytes.
+// It returns the tag that the file begins after, and where its frames end.
+func eachFrame(f io.ReaderAt, size int64, key *journalKey, fn func(fr frame, b []byte) error) (before tag, end int64, err error) {
+	head := make([]byte, journalHeadBytes)
+	if _, err := f.ReadAt(head, 0); err == io.EOF {
+		return before, 0, errForeign
+	} else if err != nil {
+		return before, 0, diskFault(err)
+	}
+	before = tagOf(head)
+	if !bytes.Equal(head, journalHead(key.id, key.generation, before)) {
+		return before, 0, errForeign
+	}
+	end = journalHeadBytes
+	for last, seq := before, uint64(0); ; {
+		b, err := readFrame(f, end, size)
+		if err != nil || b == nil {
+			return before, end, err
+		}
+		fr, ok := key.open(b, last)
+		if !ok || fr.seq <= seq {
+			return before, end, nil
+		}
+		if err := fn(fr, b); err != nil {
+			return before, end, err
+		}
+		end += int64(len(b))
+		last, seq = fr.tag, fr.seq
 	}
 }
 
@@ -345,21 +357,6 @@ func readFrame(f io.ReaderAt, at, size int64) ([]byte, error) {
 	b := make([]byte, frameHeadBytes+n)
 	_, err := f.ReadAt(b, at)
 	return b, diskFault(err)
-}
-
-// anythingAfter reports whether the file holds anything but zeros from at on.
-func anythingAfter(f io.ReaderAt, at, size int64) (bool, error) {
-	b := make([]byte, 1<<16)
-	for ; at < size; at += int64(len(b)) {
-		n, err := f.ReadAt(b, at)
-		if err != nil && err != io.EOF {
-			return false, diskFault(err)
-		}
-		if !bytes.Equal(b[:n], make([]byte, n)) {
-			return true, nil
-		}
-	}
-	return false, nil
 }
 
 // generationOf returns the root generation that a journal file names.

@@ -19,13 +19,14 @@ import (
 // killed is what SIGKILL leaves of a store after its newest commit was
 // confirmed, with what the files were one commit before.
 type killed struct {
-	options          vault.Options
-	file, last       []byte
-	oldFile, oldLast []byte
-	foreign          []byte // coffer.last of another store
-	sequence         uint64 // of the newest commit
-	confirmed        time.Time
-	newer, older     int // head pages
+	options             vault.Options
+	file, last          []byte
+	oldFile, oldLast    []byte
+	journal, oldJournal []byte
+	foreign             []byte // coffer.last of another store
+	sequence            uint64 // of the newest commit
+	confirmed           time.Time
+	newer, older        int // head pages
 }
 
 // lastClock is the clock of the tests here.
@@ -44,10 +45,12 @@ func newKilled(t *testing.T) *killed {
 	for range 5 {
 		update(t, v, func(tx *vault.Tx) error { return insertTwice(tx, "before") })
 	}
+	k.oldJournal = k.read(t, "coffer.journal")
 	k.oldFile, k.oldLast = k.read(t, "coffer.db"), k.read(t, "coffer.last")
 	now = k.confirmed
 	update(t, v, func(tx *vault.Tx) error { return insertTwice(tx, "payment") })
 	k.sequence = v.Status().Sequence
+	k.journal = k.read(t, "coffer.journal")
 	k.file, k.last = k.read(t, "coffer.db"), k.read(t, "coffer.last")
 	if err := v.Close(); err != nil {
 		t.Fatal(err)

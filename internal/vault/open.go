@@ -51,7 +51,7 @@ func Create(ctx context.Context, agent access.Agent, o Options) (*Vault, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := create(o); err != nil {
+	if err := create(ctx, o); err != nil {
 		return nil, cmp.Or(err, lock.Close())
 	}
 	return openLocked(ctx, agent, o, lock)
@@ -91,20 +91,21 @@ func lockDir(dir string) (*os.File, error) {
 }
 
 func openLocked(ctx context.Context, agent access.Agent, o Options, lock *os.File) (*Vault, error) {
-	v := &Vault{options: o, lock: lock, queue: newQueue(), ended: make(chan struct{}), boot: newBoot(), agent: agent, clockSync: clockSync()}
+	v := &Vault{options: o, lock: lock, queue: newQueue(), ended: make(chan struct{}), boot: newBoot(), agent: agent, clockSync: clockSync(), urgent: make(chan struct{}, 1)}
 	v.begin()
 	v.keys = deriveKeys(o.Key)
 	err := compactIfAsked(o.Dir)
 	if err == nil {
-		err = v.load()
+		err = v.load(ctx)
 	}
 	if err != nil {
 		return nil, cmp.Or(err, v.closeFiles())
 	}
 	go v.commitLoop()
-	if err := v.announce(ctx, agent); err != nil {
+	if err := cmp.Or(v.announce(ctx, agent), v.recordAcceptance(ctx, agent)); err != nil {
 		return nil, cmp.Or(err, v.Close())
 	}
+	v.startAnchor()
 	v.startKeeper()
 	return v, nil
 }
@@ -116,7 +117,7 @@ func newBoot() string {
 }
 
 // load opens the file, verifies it, and hands it to bbolt.
-func (v *Vault) load() error {
+func (v *Vault) load(ctx context.Context) error {
 	f, err := openRegular(filepath.Join(v.options.Dir, fileName), os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrNoStore
@@ -136,6 +137,9 @@ func (v *Vault) load() error {
 		return err
 	}
 	v.compareLast(named)
+	if err := v.checkAnchor(ctx); err != nil {
+		return err
+	}
 	if err := cmp.Or(v.unseal(), v.openBolt(s.head.txid)); err != nil {
 		return err
 	}
@@ -195,6 +199,7 @@ func (v *Vault) announce(ctx context.Context, agent access.Agent) error {
 			slog.Uint64("sequence", v.state.seq), slog.String("coffer.last", string(v.witness)))
 	}
 	details = append(details, v.healingFacts()...)
+	details = append(details, v.anchorFacts(ctx)...)
 	if v.state.lost != 0 {
 		details = append(details, audit.Detail{Key: "lost", Value: fault.Int(v.state.lost).SafeString()})
 		v.options.Log.LogAttrs(ctx, slog.LevelError, "a commit that was confirmed is not in the store",

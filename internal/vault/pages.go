@@ -39,7 +39,7 @@ func (p *pages) bucket(id uint16) *bolt.Bucket {
 	return b
 }
 
-var errGone = fault.New(fault.Corrupt, "A record is missing from the store file. Stop, and call IT.")
+var errGone = fault.Wrap(ErrSetMismatch, fault.Corrupt, "A record is missing from the store file (STORE-008). Stop, and call IT.")
 
 // value returns a copy of a stored value.
 func (p *pages) value(bucket uint16, key uint64) (value []byte, err error) {

@@ -20,6 +20,7 @@ type call struct {
 	outcome  audit.Outcome   // of an event only
 	details  []audit.Detail
 	alone    func() error // nil, or run between two commits instead of all that
+	change   func(*state) // nil, or a change of the state that is no act: it has no event
 	tx       *Tx          // while it is being staged
 	ran      bool         // fn has been started
 	err      error        // what the caller will get

@@ -40,14 +40,14 @@ var (
 
 // recordFault is given for a record that does not authenticate.
 func recordFault(b Bucket, key uint64) error {
-	return fault.New(fault.Corrupt, "Record %v of %v is not what was written. Stop, and call IT.",
+	return fault.Wrap(ErrRecordAuth, fault.Corrupt, "Record %v of %v is not what was written (STORE-006). Stop, and call IT.",
 		fault.Int(key), fault.Code(b.Name))
 }
 
 // keyFault is given for a record under a key that is not there, or that is
 // not for its bucket.
 func keyFault(b Bucket, key uint64) error {
-	return fault.New(fault.Corrupt, "The key of record %v of %v is not in the keyring. Stop, and call IT.",
+	return fault.Wrap(ErrUnknownKey, fault.Corrupt, "The key of record %v of %v is not in the keyring (STORE-007). Stop, and call IT.",
 		fault.Int(key), fault.Code(b.Name))
 }
 

@@ -238,10 +238,12 @@ func located(err error, b Bucket, key uint64) error {
 	if fault.KindOf(err) != fault.Corrupt {
 		return err
 	}
-	what := fault.Code("the record is not what was written")
-	var f *fault.Error
-	if errors.As(err, &f) && f.Unwrap() != nil {
-		what = "the record has not the form of its table"
+	what := whatForm
+	switch {
+	case errors.Is(err, ErrUnknownKey):
+		what = whatKey
+	case errors.Is(err, ErrRecordAuth):
+		what = whatRecord
 	}
 	return damage(fault.Code(b.Name), key, what)
 }

@@ -150,7 +150,7 @@ func (tx *Tx) value(b *bucketState, key uint64) ([]byte, error) {
 		return nil, recordFault(b.bucket, key)
 	}
 	if tagPrefix(value) != tag {
-		return nil, fault.New(fault.Corrupt, "Record %v of %v is not the one that was written last. Stop, and call IT.",
+		return nil, fault.Wrap(ErrStale, fault.Corrupt, "Record %v of %v is not the one that was written last (STORE-009). Stop, and call IT.",
 			fault.Int(key), fault.Code(b.bucket.Name))
 	}
 	return value, nil

@@ -96,6 +96,13 @@ type Vault struct {
 	endOnce    sync.Once
 	kept       chan struct{} // closed by the keeper's end
 
+	anchoring     sync.Mutex // of anchored
+	anchored      anchoring
+	urgent        chan struct{} // an anchor is wanted soon
+	stopAnchor    chan struct{} // closed: the anchor loop ends
+	endAnchorOnce sync.Once
+	anchorEnd     chan struct{} // closed by its end
+
 	keys       *rootKeys
 	auditKey   *dataKey
 	openingKey *dataKey
@@ -153,6 +160,7 @@ func (v *Vault) stopped() error {
 // refused, keys overwritten. Closing twice is allowed.
 func (v *Vault) Close() error {
 	v.endKeeper()
+	v.endAnchor()
 	if !v.queue.close() {
 		<-v.ended
 		return nil
