@@ -11,5 +11,19 @@
 // The tree is the one of RFC 6962 section 2.1: a leaf hash is SHA-256 of a
 // zero byte and the leaf, an inner hash SHA-256 of a one byte and the two
 // below it. A Tree holds the compact range of its leaves (at most 64 hashes),
-// which is enough to append to it and to know its root.
+// which is enough to append to it and to know its root. Proofs show that an
+// event is in a tree, and that a tree is the beginning of a later one.
+//
+// A checkpoint is the head of a tree in the form of c2sp.org/tlog-checkpoint,
+// signed as c2sp.org/signed-note says: one line by Ed25519, and one, named
+// <origin>/tpm, of algorithm 0xff "coffer/tpm-quote/1", which holds the TPM's
+// quote over SHA-256 of the text (the note format allows no plus sign in
+// names). Who has every file and the Ed25519 key can't make that one.
+//
+// An export is what an auditor gets, a text file that explains itself
+// (VERIFY.md). VerifyExport believes nothing in it, reads it once from front to
+// back in a few megabytes of memory, and says what is wrong and where. What an
+// export can't show is that it is the newest: that takes an older checkpoint
+// that somebody kept (Trust.Against), and the fingerprints of the keys from
+// elsewhere (Trust.Keys).
 package audit

@@ -24,8 +24,8 @@
 //	bucket 0x0002  the keyring, key = key id
 //	bucket 0x0010… records, see bucket.go
 //	bucket 0x00A0  the audit trail, key = number of the event from 0
-//	bucket 0x00A1  reserved: inner hashes of the audit tree, a cache
-//	bucket 0x00A2  reserved: signed checkpoints of the audit tree
+//	bucket 0x00A1  tiles of the audit tree, key = number of the tile from 0
+//	bucket 0x00A2  signed checkpoints of the audit tree, key = 0, 1, 2…
 //
 //	record   0x01 | keyID u32 | nonce 12 | ciphertext | tag 16
 //	         AES-256-GCM, random nonce, under the bucket's data key
@@ -39,6 +39,12 @@
 //	event    a record whose shared part is the event's leaf (package audit) and
 //	         whose private part is its opening, salt 32 | private JSON, under
 //	         the trail's opening key instead of a client's
+//	tile     a record under the trail's key: 256 leaf hashes; private, under the
+//	         opening key, the summary of their events: a Bloom filter of 1,024
+//	         bytes | least and greatest wall clock i64, microseconds
+//	checkpoint
+//	         a record under the trail's key: CBOR of headForm (the signed note,
+//	         the TPM's public key, the wall clock)
 //	key      0x01 | generation u32 of the root | scope u8 | nonce 12 | ciphertext | tag 16
 //	         under the key of the compartment, AAD "coffer/ring/2" | scope u8 | keyID u32
 //	         plain: use u8 (1 bucket, 2 client, 3 opening, 4 set, 5 signing,
@@ -92,6 +98,25 @@
 // length u32 | key u64 | keyID u32 | nonce | tag) over every record outside
 // the meta record, the keyring and the audit trail, which have counts and a
 // tree of their own.
+//
+// # The audit trail
+//
+// An event's leaf names actor, act, object and outcome; its private part the
+// purpose, the agent's roles, what the caller said of it, whose private parts
+// the vault opened or wrote for it, and which records it replaced or removed.
+// Nothing in this package takes an event away, and no table can be made over
+// the vault's own buckets.
+//
+// Checkpoints sign the durable trail: by itself each quarter of an hour if
+// there is something new, at Close, and on demand; with Ed25519 under a key of
+// the keyring, and with the TPM's quote where there is an Attestor. Tiles are
+// a cache for proofs and searches: what does not fit is made again at Open,
+// from the events, which must add up to the tree. Open compares the trail with
+// its last checkpoint (ErrAuditFork, ErrAuditTruncated).
+//
+// A step of the wall clock of more than two seconds against the elapsed time
+// is an event, and so is a change of the kernel's word on whether the clock is
+// synchronized. The order of events is that of their numbers.
 //
 // # What is verified, and when
 //
