@@ -48,8 +48,8 @@ const (
 	signaturesMax = 16
 )
 
-// ParseCheckpoint reads exactly what Text writes.
-func ParseCheckpoint(text string) (Checkpoint, error) {
+// parseCheckpoint reads exactly what Text writes.
+func parseCheckpoint(text string) (Checkpoint, error) {
 	var c Checkpoint
 	if len(text) > noteBytesMax {
 		return c, ErrCheckpoint
@@ -77,7 +77,7 @@ func splitNote(b []byte) (Checkpoint, string, error) {
 	if !ok || len(b) > noteBytesMax || strings.Count(signatures, "\n") > signaturesMax {
 		return Checkpoint{}, "", ErrCheckpoint
 	}
-	c, err := ParseCheckpoint(text + "\n")
+	c, err := parseCheckpoint(text + "\n")
 	if err != nil {
 		return Checkpoint{}, "", err
 	}

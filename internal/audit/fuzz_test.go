@@ -15,7 +15,7 @@ func FuzzCheckpoint(f *testing.F) {
 	f.Add([]byte(w.heads[2].Text()))
 	f.Add(bytes.ReplaceAll(w.heads[2].Note, []byte("\n"), []byte("\r\n")))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if c, err := ParseCheckpoint(string(b)); err == nil && c.Text() != string(b) {
+		if c, err := parseCheckpoint(string(b)); err == nil && c.Text() != string(b) {
 			t.Errorf("%q was accepted and is not canonical", b)
 		}
 		s, err := OpenCheckpoint(b, keys)
@@ -35,7 +35,7 @@ func FuzzQuote(f *testing.F) {
 	f.Add(p.attest(extra))
 	f.Add(binary.BigEndian.AppendUint32(nil, attestMagic))
 	f.Fuzz(func(t *testing.T, attest []byte) {
-		q, err := ParseQuote(attest, extra)
+		q, err := parseQuote(attest, extra)
 		if err == nil && (!bytes.Contains(attest, extra[:]) || len(q.PCRDigest) > len(attest)) {
 			t.Errorf("%x was read as %+v", attest, q)
 		}

@@ -29,9 +29,9 @@ const (
 	attestBytesMax = 1 << 10
 )
 
-// ParseQuote reads a TPMS_ATTEST of a quote over extra. Bytes that are left
+// parseQuote reads a TPMS_ATTEST of a quote over extra. Bytes that are left
 // over, or that a TPM does not write, are refused with ErrQuote.
-func ParseQuote(attest []byte, extra Hash) (Quote, error) {
+func parseQuote(attest []byte, extra Hash) (Quote, error) {
 	r := attestReader{rest: attest}
 	var q Quote
 	generated := r.u32() == attestMagic && r.u16() == attestQuote
@@ -104,5 +104,5 @@ func openQuote(key *ecdsa.PublicKey, text, packed []byte) (Quote, error) {
 	if !ecdsa.VerifyASN1(key, digest[:], signature) {
 		return Quote{}, ErrQuote
 	}
-	return ParseQuote(attest, sha256.Sum256(text))
+	return parseQuote(attest, sha256.Sum256(text))
 }

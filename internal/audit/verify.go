@@ -81,7 +81,7 @@ func (v *exportReader) expect(old []byte) {
 		return
 	}
 	text, _, _ := strings.Cut(string(old[:min(len(old), noteBytesMax)]), "\n\n")
-	c, err := ParseCheckpoint(strings.TrimSuffix(text, "\n") + "\n")
+	c, err := parseCheckpoint(strings.TrimSuffix(text, "\n") + "\n")
 	if err != nil {
 		v.found(BadAgainst, 0, 0)
 		return
