@@ -39,7 +39,7 @@ func (b *bench) backUp(ctx context.Context, box *box, target *backup.Target) (ba
 		return backup.Outcome{}, err
 	}
 	k := backup.New(backup.Options{
-		Vault: v, Targets: []*backup.Target{target}, System: accesstest.System("bench"), Scratch: filepath.Join(b.dir, "scratch"),
+		Vault: v, Targets: []*backup.Target{target}, Self: accesstest.System("bench"), Scratch: filepath.Join(b.dir, "scratch"),
 		TrialBalance: func(context.Context, *vault.Vault) (string, error) { return "", nil },
 	})
 	all, err := k.BackUp(ctx, accesstest.Agent(access.IT), "disk")

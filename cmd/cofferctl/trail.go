@@ -146,11 +146,12 @@ func (c *cli) storeCommand() *cobra.Command {
 	check := c.verifyCommand()
 	check.Use, check.Example = "check", "  cofferctl store check"
 	compact := &cobra.Command{
-		Use: "compact", Short: "write the store's file anew, without what was deleted",
+		Use: "compact", Short: "have the next start write the store's file anew, without what was deleted",
 		Example: "  cofferctl store compact", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return answer(c, cmd.Context(), verifyTimeout, post[ops.Compacted]("store/compact", nil), func(p *printer, k ops.Compacted) {
-				p.pair("size", fmt.Sprintf("%d KiB, before %d KiB", k.After>>10, k.Before>>10))
+				p.pair("asked", "the next start writes the file anew; it takes longer, and as much free space as the file has")
+				p.pair("size now", fmt.Sprintf("%d KiB", k.Bytes>>10))
 			}, always)
 		},
 	}

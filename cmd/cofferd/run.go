@@ -104,7 +104,7 @@ func (d *daemon) backups(box *clinic) (*backup.Keeper, error) {
 		return nil, err
 	}
 	return backup.New(backup.Options{
-		Vault: box.vault, System: d.issuer.System("backup"), Key: d.ops.RootKey, Targets: targets, Scratch: filepath.Join(d.config.State, "scratch"),
+		Vault: box.vault, Self: d.issuer.System("backup"), Key: d.ops.RootKey, Targets: targets, Scratch: filepath.Join(d.config.State, "scratch"),
 		TrialBalance: d.ops.TrialBalance, Log: d.log,
 	}), nil
 }

@@ -61,7 +61,7 @@ func TestCrashChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := New(Options{Vault: v, System: system, Targets: []*Target{g}})
+	k := New(Options{Vault: v, Self: system, Targets: []*Target{g}})
 	for {
 		if all, err := k.BackUp(t.Context(), it, ""); err != nil || !all[0].OK {
 			t.Fatalf("%+v, %v", all, err)

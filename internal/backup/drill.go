@@ -71,7 +71,7 @@ func (k *Keeper) drill(ctx context.Context, agent access.Agent, c chain, o *Outc
 	o.of(c.full, h)
 	o.Bytes, o.Sum, o.Sequence = result.Bytes, hex.EncodeToString(result.Sum[:]), c.last().Sequence
 	live := k.options.Vault.Options()
-	w, err := vault.Open(ctx, k.options.System, vault.Options{
+	w, err := vault.Open(ctx, k.options.Self, vault.Options{
 		Dir: dir, Key: root, Tables: live.Tables, Relation: live.Relation, Now: live.Now, MapBytes: live.MapBytes,
 		AcceptRollback: "restore drill",
 	})

@@ -19,8 +19,8 @@ type Options struct {
 	// that with which the store was opened.
 	Key     func() *seal.Key
 	Targets []*Target // in the order of the boot file
-	// System is the box itself, which opens the copy of a drill.
-	System access.Agent
+	// Self is the box itself, which opens the copy of a drill.
+	Self access.Agent
 	// Scratch is a directory of the box's own disk that drills use and empty.
 	// It is made, mode 0700, in a directory that is there.
 	Scratch string

@@ -25,7 +25,7 @@ func (c *clinic) bubbled(t *testing.T) *Keeper {
 	if c.v, err = vault.Create(context.Background(), system, o); err != nil {
 		t.Fatal(err)
 	}
-	return New(Options{Vault: c.v, System: system, Targets: []*Target{c.target}, Scratch: filepath.Join(t.TempDir(), "scratch")})
+	return New(Options{Vault: c.v, Self: system, Targets: []*Target{c.target}, Scratch: filepath.Join(t.TempDir(), "scratch")})
 }
 
 // TestThreeNights: in three days there are a backup and a drill each night,

@@ -86,7 +86,7 @@ func newClinic(t testing.TB) *clinic {
 		t.Fatal(err)
 	}
 	c.post(t, 30)
-	c.k = New(Options{Vault: c.v, System: system, Targets: []*Target{c.target}, Scratch: filepath.Join(base, "scratch"), TrialBalance: balance})
+	c.k = New(Options{Vault: c.v, Self: system, Targets: []*Target{c.target}, Scratch: filepath.Join(base, "scratch"), TrialBalance: balance})
 	return c
 }
 

@@ -150,13 +150,19 @@ var errLossReason = fault.New(fault.Invalid, "Say what was done about the lost c
 
 // Compacted is the result of Compact.
 type Compacted struct {
-	At     time.Time `json:"at"`
-	Before int64     `json:"before_bytes"`
-	After  int64     `json:"after_bytes"`
+	Asked time.Time `json:"asked"`
+	Bytes int64     `json:"bytes"` // of the store file now
 }
 
-// Compact writes the store's file anew, without what was deleted and without
-// old ciphertexts in free pages.
+// Compact asks for the store's file to be written anew at the next start,
+// without what was deleted and without old ciphertexts in free pages.
 func (o *Ops) Compact(ctx context.Context, agent access.Agent) (Compacted, error) {
-	return Compacted{}, errStarting
+	store, err := o.open(ctx, agent, access.StoreCompact)
+	if err != nil {
+		return Compacted{}, err
+	}
+	if err := store.Vault.Compact(ctx, request(agent, access.StoreCompact)); err != nil {
+		return Compacted{}, err
+	}
+	return Compacted{Asked: o.machine.Now(), Bytes: store.Vault.Status().FileBytes}, nil
 }

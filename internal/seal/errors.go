@@ -80,7 +80,7 @@ var (
 	// ErrRotating: the header holds two root generations.
 	ErrRotating = fault.New(fault.Conflict, "An exchange of the root key is not finished. Start Coffer again, which finishes it, then try again (SEAL-033).")
 	// ErrNoRecovery: no recovery sheet is in force.
-	ErrNoRecovery = fault.New(fault.NotFound, "No recovery sheet is in force for this store. Make one on the appliance page or with cofferctl recovery new (SEAL-032).")
+	ErrNoRecovery = fault.New(fault.NotFound, "No recovery sheet is in force for this store. Make one on the appliance page or with cofferctl recovery print (SEAL-032).")
 )
 
 // The texts of the errors that are returned with a number.

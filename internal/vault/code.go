@@ -57,6 +57,7 @@ func codes() []coded {
 		{"STORE-001", ErrNoStore}, {"STORE-002", ErrInUse}, {"STORE-003", ErrExists},
 		{"STORE-004", ErrMeta}, {"STORE-005", ErrCorrupt}, {"STORE-006", ErrRecordAuth}, {"STORE-007", ErrUnknownKey},
 		{"STORE-008", ErrSetMismatch}, {"STORE-009", ErrStale},
+		{"STORE-010", ErrShredded},
 		{"STORE-011", ErrAuditFork}, {"STORE-012", ErrAuditTruncated},
 		{"STORE-013", ErrRollback}, {"STORE-014", ErrAhead}, {"STORE-015", ErrTornMeta}, {"STORE-016", ErrJournal},
 		{"STORE-017", ErrAltered}, {"STORE-018", ErrUnanchored}, {"STORE-019", ErrLost}, {"STORE-020", ErrDiskFull},

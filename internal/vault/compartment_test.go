@@ -228,7 +228,7 @@ func TestKeyringEntriesStayInTheirPlaces(t *testing.T) {
 		}, "a key is damaged"},
 		"removed": {func(r []Stored) []Stored {
 			return append(r[:at["client"]:at["client"]], r[at["client"]+1:]...)
-		}, "the record is not what was written"},
+		}, "the key of the record is not in the keyring"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var records []Stored
