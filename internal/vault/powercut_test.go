@@ -51,8 +51,6 @@ func (c *cut) some() func(int) bool {
 	return func(int) bool { return c.random.IntN(100) < share }
 }
 
-func all(int) bool { return true }
-
 // head reports whether a sector is of the head pages.
 func head(sector int) bool { return sector < 2*4096/sectorBytes }
 
