@@ -60,7 +60,7 @@ func (c *cut) written() func(int) bool {
 	return func(sector int) bool { return !head(sector) && some(sector) }
 }
 
-// grown is all, with the length of the file durable.
+// grown is the file as the commit leaves it, with the length of the file durable.
 func (c *cut) grown(name string) []byte { return bytes.Clone(c.after[name]) }
 
 // states returns a state of each phase of the commit, and whether somebody may
