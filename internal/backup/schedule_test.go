@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -114,7 +115,14 @@ func TestFailedTargetIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := c.bubbled(t)
 		there := c.target.dial
-		c.target.dial = func(context.Context) (session, error) { return nil, ErrTargetAbsent }
+		var absent atomic.Bool
+		absent.Store(true)
+		c.target.dial = func(ctx context.Context) (session, error) {
+			if absent.Load() {
+				return nil, ErrTargetAbsent
+			}
+			return there(ctx)
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- k.Run(ctx, system) }()
@@ -126,7 +134,7 @@ func TestFailedTargetIsTriedAgain(t *testing.T) {
 		if tries := c.v.Status().Records; tries != 4 {
 			t.Errorf("%d tries in an hour", tries)
 		}
-		c.target.dial = there
+		absent.Store(false)
 		time.Sleep(16 * time.Minute)
 		if p, err = k.past(t.Context(), request(system, access.BackupWrite)); err != nil || p.full["disk"] == nil || p.drill == nil || !p.drill.OK {
 			t.Errorf("%+v, %v", p, err)
