@@ -60,7 +60,8 @@ var (
 // causes says which cause a code belongs to. A test compares it with the codes
 // of the seal and the store.
 var causes = map[string]*cause{
-	"SEAL-001": &causeTPM, "SEAL-007": &causeTPM, "SEAL-017": &causeTPM, "SEAL-025": &causeTPM,
+	"STORE-010": &causeOther, // says of one client that the data was erased, and shuts nothing
+	"SEAL-001":  &causeTPM, "SEAL-007": &causeTPM, "SEAL-017": &causeTPM, "SEAL-025": &causeTPM,
 	"STORE-018": &causeTPM,
 	"SEAL-002":  &causeMoved, "SEAL-008": &causeMoved, "STORE-014": &causeMoved,
 	"SEAL-003": &causeOld, "STORE-013": &causeOld, "STORE-019": &causeOld,
