@@ -3,6 +3,7 @@ package vault_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -158,6 +159,40 @@ func flip(tx *bolt.Tx, bucket []byte, key uint64, at int) error {
 	return tx.Bucket(bucket).Put(rowKey(key), v)
 }
 
+// tampering is the exact fault of each attack.
+var tampering = map[string]error{
+	"bucket added":              vault.ErrMeta,
+	"meta deleted":              vault.ErrMeta,
+	"meta flipped":              vault.ErrMeta,
+	"meta generation changed":   vault.ErrMeta,
+	"second meta":               vault.ErrMeta,
+	"key of odd length":         vault.ErrCorrupt,
+	"nested bucket":             vault.ErrCorrupt,
+	"bit flipped in ciphertext": vault.ErrRecordAuth,
+	"bit flipped in nonce":      vault.ErrRecordAuth,
+	"bit flipped in tag":        vault.ErrRecordAuth,
+	"copied to another key":     vault.ErrRecordAuth,
+	"event flipped":             vault.ErrRecordAuth,
+	"events swapped":            vault.ErrRecordAuth,
+	"format byte changed":       vault.ErrRecordAuth,
+	"record emptied":            vault.ErrRecordAuth,
+	"record shortened":          vault.ErrRecordAuth,
+	"records swapped":           vault.ErrRecordAuth,
+	"key flipped":               vault.ErrUnknownKey,
+	"key id changed":            vault.ErrUnknownKey,
+	"key removed":               vault.ErrUnknownKey,
+	"keys swapped":              vault.ErrUnknownKey,
+	"moved to another bucket":   vault.ErrUnknownKey,
+	"bucket dropped":            vault.ErrSetMismatch,
+	"last record deleted":       vault.ErrSetMismatch,
+	"old version replayed":      vault.ErrSetMismatch,
+	"record deleted":            vault.ErrSetMismatch,
+	"event deleted":             vault.ErrAuditTruncated,
+	"first event deleted":       vault.ErrAuditTruncated,
+	"last event deleted":        vault.ErrAuditTruncated,
+	"event added":               vault.ErrAuditFork,
+}
+
 func TestTamperingIsFound(t *testing.T) {
 	s := newSpecimen(t)
 	if err := s.verdict(t); err != nil {
@@ -207,8 +242,9 @@ func TestTamperingIsFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s.restore(t)
 			s.raw(t, attack)
-			if err := s.verdict(t); fault.KindOf(err) != fault.Corrupt {
-				t.Errorf("verdict = %v", err)
+			err := s.verdict(t)
+			if fault.KindOf(err) != fault.Corrupt || !errors.Is(err, tampering[name]) || vault.Code(err) != vault.Code(tampering[name]) {
+				t.Errorf("verdict = %v, want %v", err, tampering[name])
 			}
 		})
 	}

@@ -27,9 +27,9 @@ var (
 	ErrRollback = fault.New(fault.Corrupt, textRollback)
 	// ErrAhead: the store is ahead of the counter in the TPM.
 	ErrAhead = fault.New(fault.Corrupt, textAhead)
-	// ErrTornMeta is a warning: a head page was damaged, and the commit that is
+	// ErrTornMeta is a warning in Status: a head page was damaged, and the commit that is
 	// named is the last one there.
-	ErrTornMeta = fault.New(fault.Corrupt, "A head page of the store file was damaged; the last commit is %v. Compare the last minute's payments with the terminals' lists, then run cofferctl verify (STORE-015).")
+	ErrTornMeta = fault.New(fault.Corrupt, textTorn)
 	// ErrJournal: the commit journal holds commits that the store lost and that
 	// can't be brought back.
 	ErrJournal = fault.New(fault.Corrupt, "The commit journal does not fit the store. Keep both files, then restore: cofferctl backup restore (STORE-016).")
@@ -38,7 +38,7 @@ var (
 	// ErrUnanchored: the store was anchored in a TPM and is opened without one.
 	ErrUnanchored = fault.New(fault.Sealed, "The store is anchored in the TPM and can't be opened without it. Name the TPM in the configuration; a copy is opened by cofferctl backup restore (STORE-018).")
 	// ErrLost: a commit that was confirmed is not in the store.
-	ErrLost = fault.New(fault.Corrupt, "Commit %v was confirmed and is gone: the store was set back. Compare payments with the terminals' lists and receipts, enter what is missing, then acknowledge the loss: cofferctl store accept-loss (STORE-019).")
+	ErrLost = fault.New(fault.Corrupt, textLost)
 	// ErrSegmentGone: the journal does not reach back that far.
 	ErrSegmentGone = fault.New(fault.NotFound, "The commit journal does not reach back to the last copy. Write a full backup (STORE-023).")
 )
@@ -47,6 +47,8 @@ var (
 const (
 	textRollback = "An older copy of the store was put back: it knows anchor %v, the TPM is at %v. Put back the newest copy; to go on from this one takes the recovery sheet and a reason: cofferctl backup restore (STORE-013)."
 	textAhead    = "The counter in the TPM is behind the store, which knows anchor %v; the TPM is at %v: it is another counter, or the TPM was exchanged. Open the store with the recovery sheet: cofferctl seal recover (STORE-014)."
+	textTorn     = "A head page of the store file was damaged; the last commit is %v. Compare the last minute's payments with the terminals' lists, then run cofferctl verify (STORE-015)."
+	textLost     = "Commit %v was confirmed and is gone: the store was set back. Compare payments with the terminals' lists and receipts, enter what is missing, then acknowledge the loss: cofferctl store accept-loss (STORE-019)."
 	textAltered  = "The store file was changed while Coffer was stopped. Put back coffer.db as it was; if that is gone, restore: cofferctl backup restore (STORE-017)."
 )
 
@@ -54,13 +56,14 @@ const (
 // its code.
 func codes() []coded {
 	return []coded{
+		{"STORE-017", ErrAltered}, // before what it found in the altered file
 		{"STORE-001", ErrNoStore}, {"STORE-002", ErrInUse}, {"STORE-003", ErrExists},
 		{"STORE-004", ErrMeta}, {"STORE-005", ErrCorrupt}, {"STORE-006", ErrRecordAuth}, {"STORE-007", ErrUnknownKey},
 		{"STORE-008", ErrSetMismatch}, {"STORE-009", ErrStale},
 		{"STORE-010", ErrShredded},
 		{"STORE-011", ErrAuditFork}, {"STORE-012", ErrAuditTruncated},
 		{"STORE-013", ErrRollback}, {"STORE-014", ErrAhead}, {"STORE-015", ErrTornMeta}, {"STORE-016", ErrJournal},
-		{"STORE-017", ErrAltered}, {"STORE-018", ErrUnanchored}, {"STORE-019", ErrLost}, {"STORE-020", ErrDiskFull},
+		{"STORE-018", ErrUnanchored}, {"STORE-019", ErrLost}, {"STORE-020", ErrDiskFull},
 		{"STORE-021", errDisk}, {"STORE-022", errDamaged}, {"STORE-023", ErrSegmentGone},
 	}
 }

@@ -262,6 +262,7 @@ func (v *Vault) revert(h heads, cause error) (verified, error) {
 	if err := v.unseal(); err != nil {
 		return verified{}, err
 	}
+	v.reverted = Detail(cause)
 	_, err = v.file.WriteAt(make([]byte, pageBytes), int64(h.newest.txid%2)*pageBytes)
 	return verified{s, h.older}, diskFault(cmp.Or(err, v.file.Sync()))
 }
@@ -349,6 +350,9 @@ func (v *Vault) healingFacts() []audit.Detail {
 		v.options.Log.LogAttrs(context.Background(), slog.LevelWarn, "commits that the store file had lost were taken from the journal",
 			slog.Uint64("from", v.healed.From), slog.Uint64("to", v.healed.To))
 	}
+	if v.reverted != "" {
+		facts = append(facts, audit.Detail{Key: factDamaged, Value: v.reverted})
+	}
 	if v.journalState != JournalKnown {
 		facts = append(facts, audit.Detail{Key: factJournal, Value: string(v.journalState)})
 	}
@@ -359,6 +363,7 @@ func (v *Vault) healingFacts() []audit.Detail {
 }
 
 const (
+	factDamaged = "damaged" // what was found under the newest head page, in words of the program
 	factHealed  = "healed"  // commits that were taken from the journal, "17-18"
 	factJournal = "journal" // a JournalState other than known
 )

@@ -136,6 +136,7 @@ func (v *Vault) load(ctx context.Context) error {
 	if v.last, named, v.witness, err = openLast(v.options.Dir, v.state.root); err != nil {
 		return err
 	}
+	v.opened = v.state.seq
 	v.compareLast(named)
 	if err := v.checkAnchor(ctx); err != nil {
 		return err

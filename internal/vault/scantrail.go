@@ -120,8 +120,10 @@ func (s *scanner) openHead() error {
 func (s *scanner) finishTrail() error {
 	st := &s.state.trail
 	switch {
-	case s.trail.events != s.meta.AuditSize:
+	case s.trail.events < s.meta.AuditSize:
 		return damage("audit", s.trail.events, "events are missing at the end")
+	case s.trail.events > s.meta.AuditSize:
+		return damage("audit", s.meta.AuditSize, "an event was added")
 	case st.heads != s.meta.Heads:
 		return damage("checkpoints", st.heads, "checkpoints are missing or added at the end")
 	}

@@ -79,12 +79,14 @@ type Vault struct {
 	file    *os.File // the store file, for reads beside bbolt's map
 	db      *bolt.DB
 	boot    string // identifies this opening in the audit trail
+	opened  uint64 // sequence number that the opening found
 	torn    bool   // a head page was damaged when the store was opened
 	witness Witness
 
 	clean        bool         // the file was as Close had left it
 	loaded       bool         // the file was opened and found sound
 	healed       Healed       // what the opening took from the journal
+	reverted     string       // what was damaged in the newest commit, before it was taken from the journal
 	journalState JournalState // when the store was opened
 	witnessed    uint64       // a commit that only a journal that does not fit knows of; 0: none
 
@@ -185,6 +187,7 @@ type Status struct {
 	FileBytes int64
 	FreeBytes int64      // on the file system
 	Root      audit.Hash // of the audit tree
+	Warning   error      // ErrLost or ErrTornMeta, with its number; nil when there is none
 	Torn      bool       // a head page was damaged when the store was opened
 	Lost      uint64     // a commit that was confirmed and is not in the store; 0: none is known
 	LostAt    time.Time  // its wall clock; zero: none is known
@@ -205,6 +208,12 @@ func (v *Vault) Status() Status {
 		Root: s.tree.Root(), Torn: v.torn, Lost: s.lost, LostAt: v.lostAt(s), Witness: v.witness, Journal: v.journalState, Healed: v.healed, Clean: v.clean, Stopped: v.stopped() != nil,
 	}
 	st.Due, st.Rekeying = s.rekeys()
+	switch {
+	case s.lost != 0:
+		st.Warning = fault.New(fault.Corrupt, textLost, fault.Int(s.lost))
+	case v.torn:
+		st.Warning = fault.New(fault.Corrupt, textTorn, fault.Int(v.opened))
+	}
 	if n, err := v.fileBytes(); err == nil {
 		st.FileBytes = n
 	}
