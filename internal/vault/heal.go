@@ -3,8 +3,10 @@ package vault
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -38,6 +40,7 @@ type journalFound struct {
 	active bool // newest is coffer.journal, not a completed segment
 	key    *journalKey
 	frames []frame // that follow the store's commit
+	bad    bool    // what follows its frames is damage
 }
 
 // journalPaths returns the journal files in dir, oldest first, and whether
@@ -130,13 +133,35 @@ func (v *Vault) findJournal(base tag, seq uint64) (journalFound, error) {
 	case len(files) == 0:
 		return found, nil
 	case len(files[0].frames) > 0:
-		found.state, found.frames, err = JournalKnown, files[0].frames, v.addFrames(&found, paths[from+1:], files)
+		found.state = JournalKnown
+		err = v.addFrames(&found, paths[from+1:], files)
 	case found.newest.meta == base || found.newest.first == 0:
 		found.state = JournalKnown
 	case found.newest.seq <= seq:
 		found.state = JournalBehind
 	}
 	return found, err
+}
+
+// badFrame reports whether what follows the authentic frames of coffer.journal
+// is no torn frame: a power cut leaves at most one, of a commit that nobody was
+// told of and that is next at most.
+func (v *Vault) badFrame(found journalFound, next uint64) (bad bool, err error) {
+	confirmed, _, err := LastKnown(v.options.Dir)
+	if err != nil || !found.active || found.newest.end == 0 {
+		return false, err
+	}
+	f, err := openRegular(filepath.Join(v.options.Dir, journalName), os.O_RDONLY)
+	if err != nil {
+		return false, diskFault(err)
+	}
+	var head [frameHeadBytes]byte
+	_, err = f.ReadAt(head[:], found.newest.end)
+	if err == io.EOF {
+		return false, diskFault(f.Close())
+	}
+	seq := binary.BigEndian.Uint64(head[4:])
+	return seq != 0 && (seq <= confirmed || seq > next), diskFault(cmp.Or(err, f.Close()))
 }
 
 // addFrames adds the frames of the files after the one that has the store's
@@ -225,7 +250,12 @@ func (v *Vault) verifyAndHeal() (verified, error) {
 	if err != nil {
 		return s, err
 	}
-	v.journalState = found.state
+	if found.bad, err = v.badFrame(found, max(s.state.seq, s.state.lost, found.newest.seq)+1); err != nil {
+		return s, err
+	}
+	if v.journalState = found.state; found.bad {
+		v.journalState = JournalForeign
+	}
 	if len(found.frames) > 0 {
 		v.healed = Healed{found.frames[0].seq, found.frames[len(found.frames)-1].seq}
 		if err := v.replay(s.head, found.frames); err != nil {
@@ -276,7 +306,7 @@ func (v *Vault) resumeJournal(found journalFound, key *journalKey) error {
 	var err error
 	var before tag
 	switch {
-	case found.state == JournalForeign && found.active:
+	case v.journalState == JournalForeign && found.active:
 		err = setAside(dir)
 	case found.state == JournalBehind && found.active:
 		err = os.Rename(path, segmentPath(dir, found.newest.first))

@@ -97,16 +97,17 @@ func TestTheJournalBringsBackWhatTheFileLost(t *testing.T) {
 		"older file and coffer.last":       {now.with(files{"coffer.db": k.oldFile, "coffer.last": k.oldLast}), 12, true, false, vault.JournalKnown},
 		"head torn, coffer.last missing":   {now.with(files{"coffer.db": torn, "coffer.last": nil}), 12, true, false, vault.JournalKnown},
 		"frame torn before the store":      {before.with(files{"coffer.journal": k.journal[:oldEnd+(end-oldEnd)/2]}), 10, false, false, vault.JournalKnown},
-		"frame torn after the store":       {now.with(files{"coffer.journal": k.journal[:oldEnd+(end-oldEnd)/2]}), 12, false, false, vault.JournalBehind},
+		"frame torn after the store":       {now.with(files{"coffer.journal": k.journal[:oldEnd+(end-oldEnd)/2], "coffer.last": k.oldLast}), 12, false, false, vault.JournalBehind},
+		"confirmed frame torn":             {now.with(files{"coffer.journal": k.journal[:oldEnd+(end-oldEnd)/2]}), 12, false, false, vault.JournalForeign},
 		"journal one commit behind":        {now.with(files{"coffer.journal": k.oldJournal}), 12, false, false, vault.JournalBehind},
 		"journal missing":                  {now.with(files{"coffer.journal": nil}), 12, false, false, vault.JournalMissing},
 		"journal empty":                    {now.with(files{"coffer.journal": {}}), 12, false, false, vault.JournalForeign},
 		"journal of another store":         {now.with(files{"coffer.journal": other.journal}), 12, false, false, vault.JournalForeign},
 		"journal's head flipped":           {now.with(files{"coffer.journal": flipped(k.journal, 3)}), 12, false, false, vault.JournalForeign},
-		"head torn, last frame flipped":    {now.with(files{"coffer.db": torn, "coffer.journal": flipped(k.journal, end-3)}), 10, false, true, vault.JournalKnown},
+		"head torn, last frame flipped":    {now.with(files{"coffer.db": torn, "coffer.journal": flipped(k.journal, end-3)}), 10, false, true, vault.JournalForeign},
 		"head torn, frame cut off":         {now.with(files{"coffer.db": torn, "coffer.journal": k.oldJournal}), 10, false, true, vault.JournalKnown},
 		"head torn, journal foreign":       {now.with(files{"coffer.db": torn, "coffer.journal": other.journal}), 10, false, true, vault.JournalForeign},
-		"head torn, earlier frame flipped": {now.with(files{"coffer.db": torn, "coffer.journal": flipped(k.journal, oldEnd-3)}), 10, false, true, vault.JournalBehind},
+		"head torn, earlier frame flipped": {now.with(files{"coffer.db": torn, "coffer.journal": flipped(k.journal, oldEnd-3)}), 10, false, true, vault.JournalForeign},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.files.write(t, k.options.Dir)

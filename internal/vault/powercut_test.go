@@ -96,7 +96,11 @@ func TestPowerCuts(t *testing.T) {
 		acked map[string]bool
 	}
 	moments := []moment{{readAll(t, o.Dir), map[string]bool{}}}
-	for i := range 16 {
+	commits := 9
+	if *vault.Full {
+		commits = 200
+	}
+	for i := range commits {
 		tag := fmt.Sprint(i, strings.Repeat("x", random.IntN(3)*random.IntN(4000)))
 		update(t, v, func(tx *vault.Tx) error { return insertTwice(tx, tag) })
 		acked := map[string]bool{tag: true}
@@ -154,7 +158,11 @@ func TestLyingDisk(t *testing.T) {
 	after := files{"coffer.db": used(k.file), "coffer.journal": k.journal, "coffer.last": k.last}
 	c := &cut{before, after, random}
 	healed, lost, refused := 0, 0, 0
-	for range 120 {
+	states := 60
+	if *vault.Full {
+		states = 5000
+	}
+	for range states {
 		f := files{"coffer.db": c.sectors("coffer.db", c.some()), "coffer.last": k.last, "coffer.lock": nil, "coffer.journal": c.grown("coffer.journal")}
 		if random.IntN(2) == 0 {
 			f["coffer.journal"] = c.sectors("coffer.journal", c.some())

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"io"
 	"iter"
 	"os"
 	"path/filepath"
@@ -170,15 +171,19 @@ func AppendSegments(dir string, segments iter.Seq2[Segment, error]) error {
 // confirmed, as coffer.last in dir names it, in clear. It is not verified: the
 // words of the box about itself. Zero when there is none.
 func LastKnown(dir string) (seq uint64, at time.Time, err error) {
-	b, err := os.ReadFile(filepath.Join(dir, lastName))
+	f, err := openRegular(filepath.Join(dir, lastName), os.O_RDONLY)
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, time.Time{}, nil
-	}
-	if err != nil {
+	} else if err != nil {
 		return 0, time.Time{}, diskFault(err)
 	}
-	if len(b) != lastBytes || b[0] != formatLast {
-		return 0, time.Time{}, nil
+	var b [lastBytes + 1]byte
+	n, err := f.ReadAt(b[:], 0)
+	if err == io.EOF {
+		err = nil
+	}
+	if err = cmp.Or(err, f.Close()); err != nil || n != lastBytes || b[0] != formatLast {
+		return 0, time.Time{}, diskFault(err)
 	}
 	return binary.BigEndian.Uint64(b[1:]), time.UnixMicro(int64(binary.BigEndian.Uint64(b[9:]))), nil
 }
