@@ -16,7 +16,9 @@
 //
 // The directory (0700) holds coffer.lock, whose flock admits one process,
 // coffer.db (0600), a bbolt file of format version 1 with pages of 4,096
-// bytes and no stored free list, and coffer.last (0600, see below). The root key is elsewhere (package seal).
+// bytes and no stored free list, and beside it coffer.last, coffer.journal with
+// its completed segments and, while the store is stopped, coffer.clean (0600,
+// see below). The root key is elsewhere (package seal).
 // All integers are big-endian; keys of records are 8 bytes, names of buckets
 // 0x02 | id u16. Every value begins with the format byte 0x01.
 //
@@ -85,14 +87,30 @@
 // The meta record also holds the commit's number, the count of each bucket,
 // the size and compact range of the audit tree, the latest wall clock, the
 // set hash, the number and time of a commit that was confirmed and lost (0
-// while none is known), and the field Anchor for the value of a counter in the TPM, 0
-// while the store was never anchored. A commit journal, when there is one, is
-// a file of its own beside coffer.db: it repeats stored values and needs
-// nothing in this one. None of these additions changes the format.
+// while none is known), and in Anchor the value of a counter in the TPM, 0
+// while the store was never anchored.
 //
 //	coffer.last  0x01 | number of the last confirmed commit u64 | its wall
 //	             clock u64, microseconds | HMAC-SHA256 32
 //	             under Derive("last"), of "coffer/last/1" | store id 16 | the 17 bytes before
+//
+//	coffer.journal
+//	             0x01 | store id 16 | generation u32 of the root | tag 16 of the
+//	             frame before, then frames, then zeros (1 MiB at most)
+//	frame        length u32 of what follows seq | seq u64 | nonce 12 | ciphertext | tag 16
+//	             under Derive("journal"), AAD "coffer/journal/1" | store id 16 |
+//	             generation u32 | seq u64 | tag of the frame before
+//	             plain: tag 16 of the meta record that the commit was made on |
+//	             {bucket u16 | key u64 | length u32 | stored value}, length 2^32-1
+//	             for one that is removed; the new meta record is among them
+//	coffer.journal.<seq of its first frame, 20 digits>
+//	             a completed segment: after 64 MiB, and when the root is replaced;
+//	             the oldest go when all have 256 MiB
+//	coffer.journal.aside.<n>
+//	             one that did not fit, kept as evidence and never read again
+//	coffer.clean 0x01 | generation u32 of the root | size u64 of coffer.db | HMAC-SHA256 32
+//	             under Derive("clean"), of "coffer/clean/1" | store id 16 | the 13
+//	             bytes before | coffer.db
 //
 // The set hash is the sum modulo 2^256 of HMAC-SHA256(set key, bucket u16 |
 // length u32 | key u64 | keyID u32 | nonce | tag) over every record outside
@@ -132,7 +150,34 @@
 // loss goes unnoticed. It never leads. One that is missing, or whose HMAC is
 // not of this store, tells nothing, and that is said (Status.Witness).
 //
-// Then Open walks every
+// The journal has each commit before bbolt has it, and its sync runs beside
+// bbolt's; nobody is answered before both are durable. A commit that fails is
+// taken out of it again, durably, before its callers know. What Open finds
+// missing at the end of the store it takes from there, in one commit, and then
+// verifies the whole file: after a damaged head page, a cut, or when an older
+// file was put back. The first frame must be made on the very meta record that
+// the store has, so a journal of another past is never used. Where the newest
+// head page leads to damage, and the one before it to a store that verifies and
+// that the journal continues, the newer is given up. All that is in the event
+// of the opening and in Status. One torn frame at the end is what a cut leaves,
+// and goes; a journal that ends before the store does is begun anew; any other
+// is set aside. A loss that it can't heal stays in Status and Check until
+// somebody takes it on himself: AcceptLoss.
+//
+// coffer.clean is written by Close and removed before the next opening changes
+// the file; where it does not match, the store stays shut (ErrAltered). Where
+// there is none, and no head is torn, bbolt checks its pages (Tx.Check).
+//
+// With Options.Anchor the store is tied to a counter in the TPM: its next value
+// is committed, then the counter raised. Open finds them equal, or the store
+// one ahead, which it finishes; a store that is behind is an older copy
+// (ErrRollback), one further ahead met another counter (ErrAhead). It anchors
+// when it is opened and closed, five seconds after a commit of identity, tokens
+// (not sessions) or ledger, and else every ten minutes; the sooner ones stop
+// when they would wear the counter by more than 60,000 a year. Only a typed
+// reason, which is recorded, opens a store that does not match.
+//
+// Open walks every
 // page with a reader of its own, so that no loop, length or page number in a
 // hostile file reaches bbolt. In the same walk it opens every record and its
 // private part, and compares the set hash, the counts and the keyring with
@@ -148,10 +193,10 @@
 // # What is trusted
 //
 // The root key, the kernel, this process. Not the file: who can write it can
-// make the store refuse to open, and can put back an older file together with
-// the coffer.last of its time; until the store is anchored in the TPM that
-// rollback is seen only by those who know a later sequence number or audit
-// root. Data keys are in Go's memory
+// make the store refuse to open, and can put back all files of an earlier
+// moment together; that is seen by the counter if the store was anchored since,
+// and else only by those who know a later sequence number or audit root. Who
+// removes coffer.clean has a file that is as good as after a kill. Data keys are in Go's memory
 // while the store is open, and are overwritten by Close; the key schedules
 // that crypto/aes made of them are not.
 //
@@ -161,7 +206,8 @@
 // order of their insertion, their sizes in steps of 64 bytes, the number of
 // commits, which pages differ between two copies, and the number of keys of
 // each compartment, which is about the number of its clients. No name, text, date, amount or index
-// value, and not which records belong to the same client. What was deleted or
+// value, and not which records belong to the same client. From the journal also
+// the size of each commit. What was deleted or
 // replaced stays in free pages as ciphertext until they are used again, or
 // until the file is written anew: Compact has the next opening do that, by a
 // mark, the empty file coffer.compact.
