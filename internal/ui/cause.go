@@ -12,7 +12,7 @@ type cause struct {
 var (
 	causePIN = cause{
 		Head: "The box waits for its PIN", Tone: "warm",
-		IT:    []string{"Ask somebody who knows the PIN to enter it here, or at the box with cofferctl seal unseal.", "If the TPM has locked itself, leave the box switched on until the time that is named above; a restart makes it longer.", "If nobody knows the PIN any more, the recovery sheet opens the books: cofferctl recovery test first, then cofferctl seal recover."},
+		IT:    []string{"Ask somebody who knows the PIN to enter it here, or at the box with cofferctl seal unlock.", "If the TPM has locked itself, leave the box switched on until the time that is named above; a restart makes it longer.", "If nobody knows the PIN any more, the recovery sheet opens the books: cofferctl recovery test first, then cofferctl recovery open."},
 		Owner: []string{"Enter the PIN below, or tell nobody but a colleague who may know it.", "Keep the recovery sheet at hand: it is the way in when the PIN is lost."},
 	}
 	causeTPM = cause{
@@ -22,12 +22,12 @@ var (
 	}
 	causeMoved = cause{
 		Head: "The disk and the security chip do not belong together", Tone: "bad",
-		IT:    []string{"If the disk was moved: put it back into its own box.", "If the TPM was cleared or the board exchanged, and you know by whom: cofferctl seal recover, with the recovery sheet of the owner.", "If nobody knows why: leave everything as it is and tell the owner."},
+		IT:    []string{"If the disk was moved: put it back into its own box.", "If the TPM was cleared or the board exchanged, and you know by whom: cofferctl recovery open, with the recovery sheet of the owner.", "If nobody knows why: leave everything as it is and tell the owner."},
 		Owner: []string{"Ask IT who opened the box and why.", "If there is a good reason, lend the recovery sheet for as long as you stand beside it.", "If there is none, treat it as a break-in: call whoever advises you on privacy."},
 	}
 	causeBoot = cause{
 		Head: "The box did not start as it was sealed", Tone: "bad",
-		IT:    []string{"Undo the last change of firmware, boot settings or Secure Boot, or start the version before, then restart.", "If the change was meant: cofferctl seal recover with the recovery sheet seals the box to its new state.", "If nobody changed anything: leave the box as it is and tell the owner."},
+		IT:    []string{"Undo the last change of firmware, boot settings or Secure Boot, or start the version before, then restart.", "If the change was meant: cofferctl recovery open with the recovery sheet seals the box to its new state.", "If nobody changed anything: leave the box as it is and tell the owner."},
 		Owner: []string{"Ask IT what was changed, and lend the recovery sheet only if the answer convinces you."},
 	}
 	causeTampered = cause{

@@ -46,7 +46,7 @@ var (
 // Texts that are given arguments or causes.
 const (
 	textRollback = "An older copy of the store was put back: it knows anchor %v, the TPM is at %v. Put back the newest copy; to go on from this one takes the recovery sheet and a reason: cofferctl backup restore (STORE-013)."
-	textAhead    = "The counter in the TPM is behind the store, which knows anchor %v; the TPM is at %v: it is another counter, or the TPM was exchanged. Open the store with the recovery sheet: cofferctl seal recover (STORE-014)."
+	textAhead    = "The counter in the TPM is behind the store, which knows anchor %v; the TPM is at %v: it is another counter, or the TPM was exchanged. Open the store with the recovery sheet: cofferctl recovery open (STORE-014)."
 	textTorn     = "A head page of the store file was damaged; the last commit is %v. Compare the last minute's payments with the terminals' lists, then run cofferctl verify (STORE-015)."
 	textLost     = "Commit %v was confirmed and is gone: the store was set back. Compare payments with the terminals' lists and receipts, enter what is missing, then acknowledge the loss: cofferctl store accept-loss (STORE-019)."
 	textAltered  = "The store file was changed while Coffer was stopped. Put back coffer.db as it was; if that is gone, restore: cofferctl backup restore (STORE-017)."
