@@ -86,7 +86,7 @@ func (c *cli) auditExport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "export FILE", Short: "write the trail for an auditor; the privacy officer signs in",
 		Long:    "export writes the whole trail with its checkpoints and proofs to a file that must\nnot exist yet, encrypted with a passphrase that is shown once. cofferverify reads\nit, on any machine.",
-		Example: "  cofferctl audit export /media/stick/audit.tar.age\n  cofferctl audit export --redacted audit.tar.age", Args: cobra.ExactArgs(1),
+		Example: "  cofferctl audit export /media/stick/audit.ndjson.age\n  cofferctl audit export --redacted audit.ndjson.age", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			redacted, err := cmd.Flags().GetBool("redacted")
 			if err != nil {

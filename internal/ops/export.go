@@ -58,7 +58,8 @@ func validReason(s string) bool {
 	return utf8.ValidString(s) && n >= 10 && n <= 500
 }
 
-// PrepareExport puts the export on record and makes its passphrase.
+// PrepareExport puts the export on record, signs the trail as it is now, and
+// makes the passphrase.
 func (o *Ops) PrepareExport(ctx context.Context, agent access.Agent, e Export) (ExportReady, error) {
 	store, err := o.open(ctx, agent, access.AuditExport)
 	if err != nil {
@@ -73,7 +74,11 @@ func (o *Ops) PrepareExport(ctx context.Context, agent access.Agent, e Export) (
 	if err != nil {
 		return ExportReady{}, err
 	}
-	ready := ExportReady{ID: rand.Text(), Name: "coffer-audit-" + o.machine.Now().Format("20060102-150405") + ".tar"}
+	// What is exported is what a checkpoint signs: also what happened today.
+	if _, err := store.Vault.Checkpoint(ctx, request(agent, access.AuditCheckpoint)); err != nil {
+		return ExportReady{}, err
+	}
+	ready := ExportReady{ID: rand.Text(), Name: "coffer-audit-" + o.machine.Now().Format("20060102-150405") + ".ndjson"}
 	if !e.Plain {
 		ready.Name, ready.Passphrase = ready.Name+".age", passphrase()
 	}
@@ -130,7 +135,7 @@ func (o *Ops) takeExport(agent access.Agent, id string) (*pendingExport, error) 
 	return p, nil
 }
 
-// WriteExport writes a prepared export: a tar of checkpoints, leaves and
+// WriteExport writes a prepared export: the checkpoints, leaves and
 // openings, encrypted by age with the passphrase unless it is plain. Program
 // cofferverify reads both.
 func (o *Ops) WriteExport(ctx context.Context, agent access.Agent, id string, w io.Writer) error {

@@ -37,7 +37,7 @@ func (s *server) prepareExport(c *call) error {
 	q, err := s.exportQuery(form)
 	var ready ops.ExportReady
 	if err == nil {
-		ready, err = s.Ops.PrepareExport(c.Request().Context(), c.agent, ops.Export{Query: q, Plain: v.Plain, Reason: v.Reason})
+		ready, err = s.Ops.PrepareExport(c.Request().Context(), c.agent, ops.Export{Query: q, Openings: v.Openings, Plain: v.Plain, Reason: v.Reason})
 	}
 	if kind := fault.KindOf(err); err != nil && kind == fault.Invalid {
 		v.Problem = fault.Message(err)
@@ -68,7 +68,7 @@ func (s *server) fetchExport(c *call) error {
 	}
 	h := c.Response().Header()
 	h.Set("Content-Type", "application/octet-stream")
-	h.Set("Content-Disposition", `attachment; filename="coffer-audit.tar`+suffix(c.FormValue("sealed") == "yes")+`"`)
+	h.Set("Content-Disposition", `attachment; filename="coffer-audit.ndjson`+suffix(c.FormValue("sealed") == "yes")+`"`)
 	err := s.Ops.WriteExport(c.Request().Context(), c.agent, c.Param("id"), c.Response())
 	if err != nil && c.Response().Committed {
 		s.logFailure(c, err, fault.KindOf(err), reference())

@@ -57,7 +57,7 @@ func (v *Vault) checkAnchor(ctx context.Context) error {
 	switch {
 	case value == stored:
 		return nil
-	case v.options.AcceptRollback != "", stored == 0 && unused(counter, value):
+	case v.options.AcceptRollback != "":
 		return nil
 	case value+1 == stored:
 		v.anchored.healed = true
@@ -70,13 +70,6 @@ func (v *Vault) checkAnchor(ctx context.Context) error {
 		return fault.New(fault.Corrupt, textRollback, fault.Int(stored), fault.Int(value))
 	}
 	return fault.New(fault.Corrupt, textAhead, fault.Int(stored), fault.Int(value))
-}
-
-// unused reports whether nothing was ever anchored to the counter: a store that
-// is older than its counter is anchored for the first time then.
-func unused(c Counter, value uint64) bool {
-	made, ok := c.(interface{ First() uint64 })
-	return ok && made.First() == value
 }
 
 // Anchor ties the present commit to the counter in the TPM: from then on an
