@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -27,9 +28,14 @@ type peer struct {
 // recordBytes is the size of the record that both sides write.
 const recordBytes = 300
 
-// newPeer starts SQLCipher with a journal mode, "delete" or "wal".
+// newPeer starts SQLCipher on a new database with a journal mode, "delete" or
+// "wal". A statement that fails ends it.
 func newPeer(ctx context.Context, dir, mode string) (*peer, error) {
-	cmd := exec.CommandContext(ctx, "sqlcipher", "-batch", filepath.Join(dir, "peer-"+mode+".db"))
+	dir, err := os.MkdirTemp(dir, "peer-")
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, "sqlcipher", "-batch", "-bail", filepath.Join(dir, mode+".db"))
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
