@@ -37,6 +37,9 @@ type bench struct {
 }
 
 func run(ctx context.Context, args []string, out io.Writer) (err error) {
+	if len(args) == 4 && args[0] == openOnly {
+		return openStore(ctx, args[1:], out)
+	}
 	f := flag.NewFlagSet("vault", flag.ContinueOnError)
 	dir := f.String("dir", "", "where to write; the file system that is measured (default: the system's temporary directory)")
 	records := f.Int("records", 1_000_000, "records of the large store")

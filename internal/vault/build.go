@@ -14,6 +14,10 @@ import (
 // buildCommitBytes is about how much of a new store one commit takes in.
 const buildCommitBytes = 32 << 20
 
+// buildMapBytes is the address space kept for a new store: above it bbolt
+// moves its map, and copies what the commit in the making holds.
+const buildMapBytes = 1 << 30
+
 // Build makes a store file in dir from the stored values of a snapshot, in
 // their order. It opens none of them and needs no key: Open verifies all. It
 // gives ErrExists where a store is, and never changes what it finds; what is
@@ -67,7 +71,7 @@ func buildFile(dir string, records iter.Seq2[Stored, error]) error {
 func fillFile(path string, records iter.Seq2[Stored, error]) error {
 	var db *bolt.DB
 	err := guard(func() (err error) {
-		db, err = bolt.Open(path, 0o600, boltOptions(Options{NoSync: true}))
+		db, err = bolt.Open(path, 0o600, boltOptions(Options{NoSync: true, MapBytes: buildMapBytes}))
 		return err
 	})
 	if err != nil {
