@@ -23,6 +23,7 @@ func (d *daemon) serveControl() (stop func(), err error) {
 	console := d.issuer.Person(ident.ID[ident.Staff]{}, ident.ID[ident.Session]{}, "console", consoleOrigin, access.IT)
 	server := control.NewServer(control.Options{
 		Ops: d.ops, Agent: func() access.Agent { return console }, SignIn: d.signIn, Log: d.log,
+		Nobody: d.issuer.Person(ident.ID[ident.Staff]{}, ident.ID[ident.Session]{}, "", consoleOrigin),
 	})
 	go func() {
 		if err := server.Serve(l); err != nil {

@@ -11,12 +11,13 @@
 // 32 connections are open at a time, and one that asks nothing is closed after
 // five seconds.
 //
-// The protocol, version 1:
+// Each question leaves an event in the audit trail, whatever became of it:
+// allowed, denied, refused, not understood, or turned away at the socket. Only
+// while the store is shut there is no trail; package ops remembers then who
+// tried to open it.
 //
-//	GET  /v1/status  ops.Status
-//	GET  /v1/doctor  ops.Diagnosis
-//	POST /v1/verify  ops.Verification
-//
-// An answer other than 200 carries Refusal. Nothing that goes over the socket
+// The protocol, version 1, are the questions of Server.routes, such as GET
+// /v1/status for ops.Status and POST /v1/verify for ops.Verification. An answer
+// other than 200 carries Refusal. Nothing that goes over the socket
 // identifies a client or tells an amount.
 package control

@@ -11,6 +11,7 @@ import (
 // TestSilentConnectionsAreClosed: more connections than the server takes, none
 // of which asks anything, keep nobody out for longer than they may be idle.
 func TestSilentConnectionsAreClosed(t *testing.T) {
+	t.Parallel()
 	path := serve(t)
 	var silent []net.Conn
 	for range connectionsMax + 8 {

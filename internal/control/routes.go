@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"sync/atomic"
 
 	"coffer/internal/access"
+	"coffer/internal/audit"
 	"coffer/internal/fault"
 	"coffer/internal/ops"
 )
@@ -92,34 +94,35 @@ type Done struct {
 	Done bool `json:"done"`
 }
 
-// routes are the questions that the server answers.
+// routes are the questions that the server answers. Each is named with the
+// action under which the trail has it when it got nowhere.
 func (s *Server) routes() map[string]http.HandlerFunc {
 	o := s.options.Ops
 	return map[string]http.HandlerFunc{
-		"GET /v1/status":            question(s, o.Status),
-		"GET /v1/doctor":            question(s, o.Doctor),
-		"POST /v1/verify":           question(s, o.Verify),
-		"GET /v1/seal":              question(s, o.SealState),
-		"POST /v1/seal/unlock":      answer(s, s.unlock),
-		"POST /v1/seal/reseal":      answer(s, o.Reseal),
-		"POST /v1/recovery/sheet":   answer(s, s.newSheet),
-		"POST /v1/recovery/confirm": answer(s, s.confirmSheet),
-		"POST /v1/recovery/test":    answer(s, s.testSheet),
-		"POST /v1/recovery/open":    answer(s, s.openBySheet),
-		"POST /v1/key/rotate":       answer(s, s.rotate),
-		"GET /v1/backups":           question(s, o.Backups),
-		"POST /v1/backups/create":   answer(s, s.backUp),
-		"POST /v1/backups/verify":   answer(s, s.verifyBackup),
-		"POST /v1/backups/drill":    question(s, o.DrillNow),
-		"POST /v1/restore":          answer(s, s.restore),
-		"POST /v1/audit/tail":       answer(s, s.tail),
-		"POST /v1/audit/verify":     question(s, o.VerifyTrail),
-		"POST /v1/audit/checkpoint": question(s, o.SignCheckpoint),
+		"GET /v1/status":            question(s, access.BoxStatus, o.Status),
+		"GET /v1/doctor":            question(s, access.BoxStatus, o.Doctor),
+		"POST /v1/verify":           question(s, access.StoreVerify, o.Verify),
+		"GET /v1/seal":              question(s, access.SealRead, o.SealState),
+		"POST /v1/seal/unlock":      answer(s, access.StoreOpen, s.unlock),
+		"POST /v1/seal/reseal":      answer(s, access.SealWrite, o.Reseal),
+		"POST /v1/recovery/sheet":   answer(s, access.RecoveryMake, s.newSheet),
+		"POST /v1/recovery/confirm": answer(s, access.RecoveryMake, s.confirmSheet),
+		"POST /v1/recovery/test":    answer(s, access.RecoveryTest, s.testSheet),
+		"POST /v1/recovery/open":    answer(s, access.StoreOpen, s.openBySheet),
+		"POST /v1/key/rotate":       answer(s, access.KeyRotate, s.rotate),
+		"GET /v1/backups":           question(s, access.BackupRead, o.Backups),
+		"POST /v1/backups/create":   answer(s, access.BackupWrite, s.backUp),
+		"POST /v1/backups/verify":   answer(s, access.BackupVerify, s.verifyBackup),
+		"POST /v1/backups/drill":    question(s, access.BackupDrill, o.DrillNow),
+		"POST /v1/restore":          answer(s, access.StoreRestore, s.restore),
+		"POST /v1/audit/tail":       answer(s, access.AuditTail, s.tail),
+		"POST /v1/audit/verify":     question(s, access.AuditVerify, o.VerifyTrail),
+		"POST /v1/audit/checkpoint": question(s, access.AuditCheckpoint, o.SignCheckpoint),
 		"POST /v1/audit/export":     s.export,
-		"POST /v1/store/compact":    question(s, o.Compact),
-		"POST /v1/store/accept":     answer(s, s.acceptLoss),
-		"POST /v1/ledger/check":     question(s, o.CheckBooks),
-		"POST /v1/retire":           answer(s, s.retire),
+		"POST /v1/store/compact":    question(s, access.StoreCompact, o.Compact),
+		"POST /v1/store/accept":     answer(s, access.StoreAcceptLoss, s.acceptLoss),
+		"POST /v1/ledger/check":     question(s, access.BooksCheck, o.CheckBooks),
+		"POST /v1/retire":           answer(s, access.StoreRetire, s.retire),
 	}
 }
 
@@ -129,25 +132,53 @@ const bodyMax = 16 << 10
 var errBody = fault.New(fault.Invalid, "The daemon does not understand this question. Use the cofferctl that came with it.")
 
 // question serves one that says nothing beyond its name.
-func question[T any](s *Server, ask func(context.Context, access.Agent) (T, error)) http.HandlerFunc {
-	return answer(s, func(ctx context.Context, agent access.Agent, _ None) (T, error) { return ask(ctx, agent) })
+func question[T any](s *Server, action access.Action, ask func(context.Context, access.Agent) (T, error)) http.HandlerFunc {
+	return answer(s, action, func(ctx context.Context, agent access.Agent, _ None) (T, error) { return ask(ctx, agent) })
 }
 
-// answer serves one question of package ops.
-func answer[Q, T any](s *Server, ask func(context.Context, access.Agent, Q) (T, error)) http.HandlerFunc {
+// answer serves one question of package ops. It leaves an event, of whatever
+// became of it.
+func answer[Q, T any](s *Server, action access.Action, ask func(context.Context, access.Agent, Q) (T, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		agent := s.options.Agent()
+		ctx, recorded := watched(r.Context())
 		var q Q
 		err := decode(r, &q)
 		var result T
 		if err == nil {
-			result, err = ask(r.Context(), s.options.Agent(), q)
+			result, err = ask(ctx, agent, q)
+		}
+		if !recorded() {
+			s.attempted(ctx, agent, action, r.Pattern, err)
 		}
 		if err != nil {
-			s.failed(r.Context(), w, err)
+			s.failed(ctx, w, err)
 			return
 		}
 		write(w, http.StatusOK, result)
 	}
+}
+
+// watched returns a context that knows whether an event of what is done in it
+// has become durable.
+func watched(ctx context.Context) (under context.Context, recorded func() bool) {
+	var durable atomic.Bool
+	return context.WithValue(ctx, audit.DurableKey{}, func() { durable.Store(true) }), durable.Load
+}
+
+// attempted puts on record what left no event of its own. That it cannot must
+// keep nobody from asking how the box is: it may be the trail's disk that is
+// full.
+func (s *Server) attempted(ctx context.Context, agent access.Agent, action access.Action, asked string, why error) {
+	if err := s.options.Ops.Attempted(ctx, agent, action, asked, why); err != nil {
+		s.options.Log.ErrorContext(ctx, "a question is not on record", "kind", fault.KindOf(err).String())
+	}
+}
+
+// unknown answers what is no question of the protocol.
+func (s *Server) unknown(w http.ResponseWriter, r *http.Request) {
+	s.attempted(r.Context(), s.options.Agent(), access.BoxStatus, "unknown", errBody)
+	s.failed(r.Context(), w, errBody)
 }
 
 func (s *Server) failed(ctx context.Context, w http.ResponseWriter, err error) {
@@ -171,15 +202,21 @@ func done(err error) (Done, error) { return Done{err == nil}, err }
 
 var errNoSignIn = fault.New(fault.Unavailable, "Nobody can sign in before the books are open. Open them first, then do it again.")
 
-// as signs the person in, does something as that person, and signs out.
-func as[T any](ctx context.Context, s *Server, p Person, do func(access.Agent) (T, error)) (T, error) {
+// as signs the person in, does something as that person, and signs out. What
+// the person was refused is an event of the person, beside the sign-in.
+func as[T any](ctx context.Context, s *Server, p Person, action access.Action, do func(context.Context, access.Agent) (T, error)) (T, error) {
 	var none T
 	agent, end, err := s.options.SignIn(ctx, p)
 	if err != nil {
 		return none, err
 	}
 	defer end()
-	return do(agent)
+	under, recorded := watched(ctx)
+	result, err := do(under, agent)
+	if !recorded() {
+		s.attempted(ctx, agent, action, "as a person", err)
+	}
+	return result, err
 }
 
 func (s *Server) unlock(ctx context.Context, agent access.Agent, q PINGiven) (Done, error) {
@@ -188,7 +225,7 @@ func (s *Server) unlock(ctx context.Context, agent access.Agent, q PINGiven) (Do
 
 func (s *Server) newSheet(ctx context.Context, agent access.Agent, q SheetAsked) (ops.Sheet, error) {
 	if q.As != nil {
-		return as(ctx, s, *q.As, func(owner access.Agent) (ops.Sheet, error) {
+		return as(ctx, s, *q.As, access.RecoveryMake, func(ctx context.Context, owner access.Agent) (ops.Sheet, error) {
 			return s.options.Ops.NewSheet(ctx, owner, q.Form)
 		})
 	}
@@ -235,7 +272,7 @@ func (s *Server) acceptLoss(ctx context.Context, agent access.Agent, q ReasonGiv
 }
 
 func (s *Server) retire(ctx context.Context, _ access.Agent, q RetirementAsked) (ops.Certificate, error) {
-	return as(ctx, s, q.As, func(owner access.Agent) (ops.Certificate, error) {
+	return as(ctx, s, q.As, access.StoreRetire, func(ctx context.Context, owner access.Agent) (ops.Certificate, error) {
 		return s.options.Ops.Retire(ctx, owner, q.Clinic)
 	})
 }
@@ -250,31 +287,40 @@ const (
 
 // export sends an export of the trail to the privacy officer who signs in.
 func (s *Server) export(w http.ResponseWriter, r *http.Request) {
+	ctx, recorded := watched(r.Context())
 	var q ExportAsked
-	if err := decode(r, &q); err != nil {
-		s.failed(r.Context(), w, err)
-		return
+	err := decode(r, &q)
+	if err == nil {
+		_, err = as(ctx, s, q.As, access.AuditExport, func(ctx context.Context, officer access.Agent) (None, error) {
+			return None{}, s.sendExport(ctx, w, officer, q)
+		})
 	}
-	_, err := as(r.Context(), s, q.As, func(officer access.Agent) (None, error) {
-		ready, err := s.options.Ops.PrepareExport(r.Context(), officer, ops.Export{Openings: q.Openings, Plain: q.Plain, Reason: q.Reason})
-		if err != nil {
-			return None{}, err
-		}
-		h := w.Header()
-		h.Set("Content-Type", "application/octet-stream")
-		h.Set("Trailer", trailerWhole)
-		h.Set(headerName, ready.Name)
-		h.Set(headerPassphrase, ready.Passphrase)
-		w.WriteHeader(http.StatusOK)
-		whole := "yes"
-		if err := s.options.Ops.WriteExport(r.Context(), officer, ready.ID, w); err != nil {
-			s.options.Log.WarnContext(r.Context(), "export failed", "kind", fault.KindOf(err).String())
-			whole = "no"
-		}
-		h.Set(trailerWhole, whole)
-		return None{}, nil
-	})
+	if !recorded() {
+		s.attempted(ctx, s.options.Agent(), access.AuditExport, r.Pattern, err)
+	}
 	if err != nil {
-		s.failed(r.Context(), w, err)
+		s.failed(ctx, w, err)
 	}
+}
+
+// sendExport prepares an export and sends it. Once it is being sent, only the
+// trailer can say that it failed.
+func (s *Server) sendExport(ctx context.Context, w http.ResponseWriter, officer access.Agent, q ExportAsked) error {
+	ready, err := s.options.Ops.PrepareExport(ctx, officer, ops.Export{Openings: q.Openings, Plain: q.Plain, Reason: q.Reason})
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Trailer", trailerWhole)
+	h.Set(headerName, ready.Name)
+	h.Set(headerPassphrase, ready.Passphrase)
+	w.WriteHeader(http.StatusOK)
+	whole := "yes"
+	if err := s.options.Ops.WriteExport(ctx, officer, ready.ID, w); err != nil {
+		s.options.Log.WarnContext(ctx, "export failed", "kind", fault.KindOf(err).String())
+		whole = "no"
+	}
+	h.Set(trailerWhole, whole)
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -21,6 +22,8 @@ type Options struct {
 	// Agent returns the agent that acts for the console: role IT, origin
 	// console. Nobody (the zero Agent) is refused by the policy.
 	Agent func() access.Agent
+	// Nobody is who is refused at the socket, for the trail.
+	Nobody access.Agent
 	// SignIn signs a member of staff in at the console, and returns what signs
 	// them out again. nil: nobody can.
 	SignIn func(context.Context, Person) (agent access.Agent, end func(), err error)
@@ -47,6 +50,7 @@ func NewServer(o Options) *Server {
 	for pattern, handler := range s.routes() {
 		mux.HandleFunc(pattern, handler)
 	}
+	mux.HandleFunc("/", s.unknown)
 	s.http = &http.Server{
 		Handler: s.admit(mux), ConnContext: withPeer,
 		ReadTimeout: idleMax, ReadHeaderTimeout: idleMax, IdleTimeout: idleMax, MaxHeaderBytes: 8 << 10,
@@ -99,6 +103,7 @@ func (s *Server) admit(next http.Handler) http.Handler {
 		p, ok := r.Context().Value(peerKey{}).(peer)
 		if !ok || !p.known || !s.allowed[p.uid] {
 			s.options.Log.WarnContext(r.Context(), "control refused", "uid", p.uid)
+			s.attempted(r.Context(), s.options.Nobody, access.BoxStatus, fmt.Sprintf("the socket, as user %d", p.uid), errPeer)
 			refuse(w, errPeer)
 			return
 		}
