@@ -116,15 +116,15 @@ func TestStolenSigningKey(t *testing.T) {
 		"quote of another TPM":  {foreign, signer.Keys(), audit.BadQuote},
 		"another TPM's key too": {foreign, foreign.Keys(), audit.BadKey},
 	} {
-		if _, found := examined(t, resigned(t, v, c.signer, c.keys), trust); !slices.Contains(found, c.want) {
+		if _, found := examined(t, resigned(t, v, c.signer, c.keys, 20), trust); !slices.Contains(found, c.want) {
 			t.Errorf("%s: found %v, want %v", name, found, c.want)
 		}
 	}
 }
 
-// resigned exports the trail with one event changed and each checkpoint made
+// resigned exports the trail with event at changed and each checkpoint made
 // anew.
-func resigned(t *testing.T, v *Vault, s audit.Signer, keys audit.Keys) []byte {
+func resigned(t *testing.T, v *Vault, s audit.Signer, keys audit.Keys, at uint64) []byte {
 	t.Helper()
 	p, st, err := v.snapshot()
 	if err != nil {
@@ -140,7 +140,7 @@ func resigned(t *testing.T, v *Vault, s audit.Signer, keys audit.Keys) []byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if seq == 20 {
+		if seq == at {
 			r.Leaf = bytes.Replace(r.Leaf, []byte(`"outcome":"ok"`), []byte(`"outcome":"denied"`), 1)
 		}
 		w.Leaf(r)

@@ -2,9 +2,6 @@ package vault
 
 import (
 	"bytes"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"go/ast"
 	"go/parser"
@@ -145,62 +142,4 @@ func TestValuesHideLengths(t *testing.T) {
 	if len(sizes) != 4 {
 		t.Errorf("%d sizes for 200 lengths", len(sizes))
 	}
-}
-
-// FuzzOpenPlain reads the inside of a record as somebody with the bucket's
-// key could have written it.
-func FuzzOpenPlain(f *testing.F) {
-	b := Bucket{ID: 0x10, Name: "staff", Scope: Identity, Schema: 1}
-	inner := newDataKey(9, useClient, b.Scope, [16]byte{1})
-	keys := func(id uint32) *dataKey { return map[uint32]*dataKey{9: inner}[id] }
-	f.Add(make([]byte, 64))
-	f.Add(append(binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(make([]byte, 10), 1), 64), make([]byte, 110)...))
-	f.Fuzz(func(t *testing.T, plain []byte) {
-		if len(plain) < plainHead {
-			return
-		}
-		r, err := openPlain(b, keys, 1, plain)
-		if err == nil && len(r.shared)+len(r.private) > len(plain) {
-			t.Error("more came out than went in")
-		}
-	})
-}
-
-// FuzzLast reads a coffer.last of any content: without the key, nothing but
-// what was written is believed.
-func FuzzLast(f *testing.F) {
-	l := &lastFile{mac: hmac.New(sha256.New, []byte("a key of the test"))}
-	head := []byte{formatLast, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 7}
-	written := l.sum(head, bytes.Clone(head))
-	f.Add(written)
-	f.Add(written[:lastHead])
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		named, ok := l.parse(b)
-		if ok != bytes.Equal(b, written) || ok && named != (told{9, 7}) {
-			t.Errorf("%x: %v, %v", b, named, ok)
-		}
-	})
-}
-
-// FuzzWalk gives arbitrary bytes as the pages of a file.
-func FuzzWalk(f *testing.F) {
-	page := make([]byte, 4*pageBytes)
-	binary.LittleEndian.PutUint64(page[2*pageBytes:], 2)
-	binary.LittleEndian.PutUint16(page[2*pageBytes+8:], leafFlag)
-	f.Add(page[2*pageBytes:])
-	binary.LittleEndian.PutUint16(page[2*pageBytes+8:], branchFlag)
-	binary.LittleEndian.PutUint16(page[2*pageBytes+10:], 1)
-	f.Add(page[2*pageBytes:])
-	f.Fuzz(func(t *testing.T, pages []byte) {
-		file := append(make([]byte, 2*pageBytes), pages...)
-		if _, err := readHeads(bytes.NewReader(file), int64(len(file))); err == nil {
-			t.Error("a file without heads was accepted")
-		}
-		top := uint64(len(file)) / pageBytes
-		n, err := walkPages(bytes.NewReader(file), 2, top, func(uint16, uint64, []byte) error { return nil })
-		if err != nil && fault.KindOf(err) != fault.Corrupt || n > top {
-			t.Errorf("%d pages of %d, %v", n, top, err)
-		}
-	})
 }

@@ -3,7 +3,6 @@ package vault
 import (
 	"bytes"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -268,6 +267,45 @@ func TestFailingSyncs(t *testing.T) {
 	}
 }
 
+// TestAnchorOnAFailingDisk lets the syncs fail while the store is anchored: the
+// counter in the TPM is not raised, and the store opens and anchors again.
+func TestAnchorOnAFailingDisk(t *testing.T) {
+	key, device := sealtest.Key(t), sealtest.TPM(t)
+	counter := seal.NewAnchor(device, key)
+	o := Options{Dir: t.TempDir() + "/store", Key: key, Tables: []AnyTable{flipTable}, MapBytes: 1 << 30, Anchor: counter}
+	v, err := Create(t.Context(), accesstest.System("test"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustInsert(t, v, "told")
+	for name, fd := range map[string]func() int{"store": func() int { return boltFile(t, v) }, "journal": func() int { return int(v.journal.file.Fd()) }} {
+		before, err := counter.Value(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		undo := unsyncable(t, fd())
+		if err := v.Anchor(t.Context(), accesstest.System("test")); err == nil || name == "journal" && Code(err) != "STORE-021" {
+			t.Errorf("%s: Anchor = %v", name, err)
+		}
+		undo()
+		if after, err := counter.Value(t.Context()); err != nil || after != before {
+			t.Errorf("%s: the counter is %d, was %d, %v", name, after, before, err)
+		}
+		if err := v.Close(); err != nil && !v.Status().Stopped {
+			t.Errorf("%s: %v", name, err)
+		}
+		if v, err = Open(t.Context(), accesstest.System("test"), o); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := v.Anchor(t.Context(), accesstest.System("test")); err != nil || !slices.Equal(texts(t, v), []string{"told"}) || v.Status().Lost != 0 {
+			t.Errorf("%s: %v, %+v", name, err, v.Status())
+		}
+	}
+	if err := v.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // segmented puts what was committed so far into a completed segment.
 func segmented(t *testing.T, v *Vault) {
 	t.Helper()
@@ -393,29 +431,4 @@ func TestOldSegmentsGo(t *testing.T) {
 	if err != nil || len(paths) != 4 || paths[0] != segmentPath(dir, 3) {
 		t.Errorf("%v %v", paths, err)
 	}
-}
-
-// FuzzJournal reads a journal of any content.
-func FuzzJournal(f *testing.F) {
-	key := deriveKeys(sealtest.Key(f)).journal
-	head := journalHead(key.id, key.generation, tag{})
-	one := key.seal(frame{seq: 7, writes: []write{{place{1, 0}, []byte("a value of more than a tag")}, {place{2, 3}, nil}}})
-	f.Add(head)
-	f.Add(slices.Concat(head, one))
-	f.Add(slices.Concat(head, one[:len(one)-1]))
-	f.Add([]byte{formatJournal})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		_, _, err := eachFrame(bytes.NewReader(b), int64(len(b)), key, func(fr frame, _ []byte) error {
-			if fr.seq != 7 || len(fr.writes) != 2 {
-				t.Errorf("a frame that was never sealed: %+v", fr)
-			}
-			return nil
-		})
-		if err != nil && !errors.Is(err, errForeign) && err != io.EOF {
-			t.Errorf("%v", err)
-		}
-		if writes, ok := parseWrites(b); ok && len(writes) > len(b)/14 {
-			t.Errorf("%d writes of %d bytes", len(writes), len(b))
-		}
-	})
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -24,7 +25,8 @@ import (
 // job is what a child process is told.
 type job struct {
 	Dir, Device, Header string
-	Turn                bool // change the keys meanwhile
+	Turn                bool   // change the keys meanwhile
+	Stay                string // exchange the root up to this step
 }
 
 const jobEnv = "COFFER_TEST_JOB"
@@ -41,15 +43,21 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// open unseals and opens the job's store.
+func (j job) open() (*vault.Vault, error) {
+	key, err := seal.Unseal(context.Background(), j.Device, j.Header, seal.Proof{})
+	if err != nil {
+		return nil, err
+	}
+	return vault.Open(context.Background(), accesstest.System("test"),
+		vault.Options{Dir: j.Dir, Key: key, Tables: []vault.AnyTable{clients, entries}, MapBytes: 1 << 30})
+}
+
 // writeUntilKilled inserts entries from several goroutines and prints the tag
 // of each after its commit.
 func writeUntilKilled(j job) error {
 	ctx := context.Background()
-	key, err := seal.Unseal(ctx, j.Device, j.Header, seal.Proof{})
-	if err != nil {
-		return err
-	}
-	v, err := vault.Open(ctx, accesstest.System("test"), vault.Options{Dir: j.Dir, Key: key, Tables: []vault.AnyTable{clients, entries}, MapBytes: 1 << 30})
+	v, err := j.open()
 	if err != nil {
 		return err
 	}
@@ -152,6 +160,12 @@ func eachTwice(count map[string]int, acked map[string]bool) error {
 // a random moment more, and returns everything it acknowledged.
 func runAndKill(t *testing.T, j job, n int) []string {
 	t.Helper()
+	return runAndAsk(t, j, n, func() {})
+}
+
+// runAndAsk is runAndKill, with something that is done before the kill.
+func runAndAsk(t *testing.T, j job, n int, before func()) []string {
+	t.Helper()
 	text, err := json.Marshal(j)
 	if err != nil {
 		t.Fatal(err)
@@ -178,6 +192,7 @@ func runAndKill(t *testing.T, j job, n int) []string {
 		}
 		tags = append(tags, strings.TrimSpace(line))
 		if len(tags) == n {
+			before()
 			time.AfterFunc(time.Duration(rand.IntN(3000))*time.Microsecond, func() { _ = c.Process.Kill() }) // its end is seen below
 		}
 	}
@@ -185,4 +200,39 @@ func runAndKill(t *testing.T, j job, n int) []string {
 		t.Fatalf("the child ended by itself: %v (after %s commits)", err, strconv.Itoa(len(tags)))
 	}
 	return tags
+}
+
+// TestSecondProcess opens and creates a store that another process has open.
+func TestSecondProcess(t *testing.T) {
+	j := job{Dir: t.TempDir() + "/store", Device: sealtest.TPM(t), Header: t.TempDir() + "/coffer.seal"}
+	key, err := seal.Provision(t.Context(), j.Device, j.Header, seal.Setup{Now: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := vault.Options{Dir: j.Dir, Key: key, Tables: []vault.AnyTable{clients, entries}, MapBytes: 1 << 30}
+	v, err := vault.Create(t.Context(), accesstest.System("test"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Close(); err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	meanwhile := func() {
+		asked++
+		if _, err := vault.Open(t.Context(), accesstest.System("test"), o); !errors.Is(err, vault.ErrInUse) || vault.Code(err) != "STORE-002" {
+			t.Errorf("Open beside another process = %v", err)
+		}
+		if _, err := vault.Create(t.Context(), accesstest.System("test"), o); !errors.Is(err, vault.ErrInUse) {
+			t.Errorf("Create beside another process = %v", err)
+		}
+	}
+	acked := map[string]bool{}
+	for _, tag := range runAndAsk(t, j, 3, meanwhile) {
+		acked[tag] = true
+	}
+	if asked != 1 {
+		t.Errorf("asked %d times", asked)
+	}
+	survive(t, o, "after the other process", acked)
 }

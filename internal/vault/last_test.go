@@ -55,10 +55,7 @@ func newKilled(t *testing.T) *killed {
 	if err := v.Close(); err != nil {
 		t.Fatal(err)
 	}
-	txid := func(page int) uint64 { return binary.LittleEndian.Uint64(k.file[page*4096+16+48:]) }
-	if k.newer = 0; txid(1) > txid(0) {
-		k.newer = 1
-	}
+	k.newer = newerHead(k.file)
 	k.older = 1 - k.newer
 	k.foreign = bytes.Clone(k.last)
 	binary.BigEndian.PutUint64(k.foreign[1:], k.sequence+100) // its HMAC is of another content

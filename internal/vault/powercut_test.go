@@ -136,7 +136,7 @@ func survive(t *testing.T, o vault.Options, name string, acked map[string]bool) 
 	if err != nil {
 		t.Fatalf("%s: %v (%s)", name, err, vault.Detail(err))
 	}
-	if s := v.Status(); s.Lost != 0 || s.Journal == vault.JournalForeign {
+	if s := v.Status(); s.Lost != 0 || s.Journal == vault.JournalForeign || s.Witness != vault.WitnessKnown {
 		t.Errorf("%s: %+v", name, s)
 	}
 	view(t, v, func(tx *vault.Tx) error { return whole(tx, acked) })

@@ -22,11 +22,7 @@ var rotating = request(access.IT, access.KeyRotate, access.Entity{Kind: access.K
 // change without end: each bucket's, then the root.
 func turnUntilKilled(j job) error {
 	ctx := context.Background()
-	key, err := seal.Unseal(ctx, j.Device, j.Header, seal.Proof{})
-	if err != nil {
-		return err
-	}
-	v, err := vault.Open(ctx, accesstest.System("test"), vault.Options{Dir: j.Dir, Key: key, Tables: []vault.AnyTable{clients, entries}, MapBytes: 1 << 30})
+	v, err := j.open()
 	if err != nil {
 		return err
 	}
@@ -146,7 +142,10 @@ func childOf(text string) error {
 	if err := json.Unmarshal([]byte(text), &j); err != nil {
 		return err
 	}
-	if j.Turn {
+	switch {
+	case j.Stay != "":
+		return rotateAndStay(j)
+	case j.Turn:
 		return turnUntilKilled(j)
 	}
 	return writeUntilKilled(j)
