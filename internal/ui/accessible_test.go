@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"coffer/internal/fault"
 	"coffer/internal/ident"
 	"coffer/internal/terminal/sim"
@@ -247,6 +249,26 @@ func TestIdleWarningAndLock(t *testing.T) {
 	b.fillSignIn(c, "desk")
 	b.until(`location.pathname === '/find'`)
 	b.expect("Clear-Site-Data") // the browser says that it did
+	c.locksQuietly(b)
+}
+
+// locksQuietly: between the lock and the answer to it the page asks nothing,
+// which could only be refused, and what it had asked is dropped.
+func (c *clinic) locksQuietly(b *tab) {
+	c.t.Helper()
+	b.enter("/find")
+	evaluate[any](b, `addEventListener('submit', (e) => e.preventDefault(), {once: true}); 0`) // the answer never comes
+	b.chord("l", 3)
+	b.until(`left && bell.readyState === EventSource.CLOSED`)
+	c.signIn("desk") // ends the session of the page
+	asked := evaluate[int](b, `(async () => {
+		const requests = () => performance.getEntriesByType('resource').length, before = requests();
+		await Promise.all([check(), witness(), htmx.ajax('GET', '/help', {target: 'body'})]);
+		return requests() - before;
+	})()`, chromedp.EvalAwaitPromise)
+	if asked != 0 {
+		c.t.Errorf("the locked page asked %d times", asked)
+	}
 }
 
 // When the session has ended on the server, the page goes with it.

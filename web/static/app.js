@@ -76,9 +76,20 @@ find('#sheet')?.addEventListener('close', () => {
 });
 document.body.addEventListener('focus-rows', () => find('#hits [data-row]')?.focus());
 
+// Who locks the screen or signs out leaves: what was asked is dropped, since
+// its answer would be a refusal, and nothing is asked any more.
+let bell, left = false;
+document.addEventListener('submit', (e) => {
+  if (!e.target.matches('[action="/lock"], [action="/sign-out"]')) return;
+  left = true;
+  bell?.close();
+  window.stop();
+});
+document.addEventListener('htmx:beforeRequest', (e) => { if (left) e.preventDefault(); });
+
 // The doorbell: says that something has changed; the page then asks.
 if (document.body.dataset.bell) {
-  const bell = new EventSource('/bell');
+  bell = new EventSource('/bell');
   let again = false;
   bell.onopen = () => { if (again) raise('bell:all'); again = true; };
   bell.onmessage = (e) => raise('bell:' + e.data);
@@ -91,16 +102,18 @@ if (document.body.dataset.bell) {
 let seen = Date.now();
 const limit = (name) => 1000 * Number(document.body.dataset[name] || 0);
 document.addEventListener('htmx:afterRequest', (e) => {
+  if (left) return;
   if (e.detail.elt.dataset.passive === undefined) seen = Date.now(), warn(false);
   if (e.detail.xhr.status) find('#offline').hidden = true;
 });
 for (const failure of ['htmx:sendError', 'htmx:timeout']) {
-  document.addEventListener(failure, () => { find('#offline').hidden = false; });
+  document.addEventListener(failure, () => { if (!left) find('#offline').hidden = false; });
 }
 const warn = (on) => { if (find('#idle')) over(find('#idle')).firstElementChild.hidden = !on; };
 async function check() {
+  if (left) return;
   const answer = await fetch('/session').catch(() => null);
-  if (answer?.status !== 401) return;
+  if (left || answer?.status !== 401) return;
   document.body.replaceChildren();
   location.replace('/sign-in?next=' + encodeURIComponent(location.pathname + location.search));
 }

@@ -53,8 +53,9 @@ async function complaint(kept, shown) {
 // witness asks the box once, for all tabs together.
 async function witness() {
   const kept = recall(KEPT), session = document.body.dataset.witness;
-  if (recall(ALARM) || (kept?.session === session && Date.now() - kept.asked < QUARTER)) return;
+  if (left || recall(ALARM) || (kept?.session === session && Date.now() - kept.asked < QUARTER)) return;
   const answer = await fetch('/witness?size=' + (kept?.size || 0)).catch(() => null);
+  if (left) return;
   if (answer?.status !== 200 && answer?.status !== 204) {
     if (kept && Date.now() - kept.asked > DAY) show('The box has not proved its audit trail to this browser since ' + when(kept.asked) + '. Tell the privacy officer.', null);
     return;
@@ -82,7 +83,8 @@ function tell(path, found) {
   const body = new URLSearchParams({ csrf: find('#lock [name=csrf]').value, why: found.why, kept: found.kept.size, shown: found.shown?.size || 0 });
   return fetch(path, { method: 'POST', body }).catch(() => null);
 }
-const showAlarm = (found) => show('Stop. ' + (reasons[found.why] || reasons.rewritten)(found) +
+const restored = ({ kept, shown }) => Date.parse(shown?.restored) > kept.at ? ` The box itself says that an earlier state was put in place on purpose on ${when(Date.parse(shown.restored))}.` : '';
+const showAlarm = (found) => show('Stop. ' + (reasons[found.why] || reasons.rewritten)(found) + restored(found) +
   ' Tell the owner and the privacy officer now, not IT alone. If the box was restored from a backup on purpose,' +
   ' the privacy officer knows by whom and why, and ends this alarm; if nobody knows of it, treat it as an attack.', found);
 
