@@ -33,6 +33,7 @@ type Trail struct {
 	Next   uint64                 `json:"next,omitempty"` // Before of the next page; 0: there is none
 	Size   uint64                 `json:"size"`           // events in the whole trail
 	Badge  ChainBadge             `json:"badge"`
+	Alarm  *Alarm                 `json:"alarm,omitempty"` // of a browser that witnesses the trail, not judged yet
 }
 
 // TrailEvent is one event.
@@ -60,6 +61,7 @@ type ChainBadge struct {
 	Signed   uint64    `json:"signed"`             // events under the newest checkpoint
 	SignedAt time.Time `json:"signed_at,omitzero"` // when it was signed
 	ByTPM    bool      `json:"by_tpm"`             // it carries a quote
+	Anchored time.Time `json:"anchored,omitzero"`  // when the store was last tied to the TPM's counter; zero: not since it was opened
 	Reason   *Reason   `json:"reason,omitempty"`   // what is wrong
 }
 
@@ -85,7 +87,8 @@ func (o *Ops) Trail(ctx context.Context, agent access.Agent, q TrailQuery) (Trai
 		t.Events = append(t.Events, trailEvent(e))
 	}
 	t.Badge = o.badge(store)
-	return t, nil
+	t.Alarm, err = o.alarm(ctx, store)
+	return t, err
 }
 
 func (q TrailQuery) vault(zone *time.Location) vault.TrailQuery {
@@ -158,7 +161,7 @@ func (o *Ops) ChainBadge(ctx context.Context, agent access.Agent) (ChainBadge, e
 func (o *Ops) badge(store *Store) ChainBadge {
 	_, checked, _ := o.look()
 	signed, at := store.Vault.LatestCheckpoint()
-	b := ChainBadge{OK: checked.ok, Checked: checked.at, Signed: signed.Size, SignedAt: at, ByTPM: signed.Quote != nil}
+	b := ChainBadge{OK: checked.ok, Checked: checked.at, Signed: signed.Size, SignedAt: at, ByTPM: signed.Quote != nil, Anchored: store.Vault.Anchored()}
 	if !checked.ok {
 		b.Reason = &Reason{Code: "AUDIT-001", Words: "The last check of the store found it not as it was written. Have cofferctl verify run, and compare the last checkpoint that you hold outside of this box."}
 	}
@@ -173,6 +176,9 @@ type Checkpoint struct {
 	Note   string    `json:"note"` // signed, C2SP tlog-checkpoint
 	At     time.Time `json:"at"`
 	ByTPM  bool      `json:"by_tpm"`
+	// Restored is when the box says that an earlier state was last put in place
+	// on purpose, which is why a trail may have become shorter; zero: never.
+	Restored time.Time `json:"restored,omitzero"`
 }
 
 // Consistency is a proof that the trail of New events begins with that of Old
@@ -197,7 +203,12 @@ func (o *Ops) LatestCheckpoint(ctx context.Context, agent access.Agent) (Checkpo
 	if len(signed.Note) == 0 {
 		return Checkpoint{}, errUnsigned
 	}
-	return checkpoint(signed, at), nil
+	c := checkpoint(signed, at)
+	restored, err := o.lastRestore(ctx, store)
+	if restored != nil {
+		c.Restored = restored.At
+	}
+	return c, err
 }
 
 var errUnsigned = fault.New(fault.NotFound, "No checkpoint of the audit trail has been signed yet. One is signed every quarter of an hour.")

@@ -19,6 +19,7 @@ type chore string
 const (
 	choreBooks     chore = "books"
 	choreRehearsal chore = "rehearsal"
+	choreWitness   chore = "witness" // a browser's complaint of the trail, or that it was judged
 )
 
 // upkeepRecord is one time that a chore was done. (Package backup keeps its
@@ -39,9 +40,15 @@ func Tables() []vault.AnyTable { return append(backup.Tables(), upkeep) }
 
 // memory is what is known of past upkeep: the last time of each chore, and the
 // last that went well.
-type memory struct{ last, good map[chore]upkeepRecord }
+type memory struct {
+	last, good map[chore]upkeepRecord
+	restored   *Restoration // the last one; nil: there was none
+	looked     bool         // for it
+}
 
-func newMemory() *memory { return &memory{map[chore]upkeepRecord{}, map[chore]upkeepRecord{}} }
+func newMemory() *memory {
+	return &memory{last: map[chore]upkeepRecord{}, good: map[chore]upkeepRecord{}}
+}
 
 func (m *memory) add(r upkeepRecord) {
 	m.last[r.Chore] = r

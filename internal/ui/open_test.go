@@ -45,7 +45,7 @@ func (a answer) namesNobody(t *testing.T) {
 	}
 }
 
-func (a answer) says(t *testing.T, status int, words ...string) {
+func (a answer) says(t testing.TB, status int, words ...string) {
 	t.Helper()
 	if a.status != status {
 		t.Errorf("%s: %d, want %d", a.url, a.status, status)

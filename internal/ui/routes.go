@@ -101,6 +101,7 @@ var routes = []route{
 	// the privacy officer
 	{method: get, path: "/audit", action: access.AuditRead, handler: (*server).trail},
 	{method: get, path: "/audit/events/:number", action: access.AuditRead, handler: (*server).event},
+	{method: post, path: "/audit/alarm", action: access.AuditRead, handler: (*server).judgeAlarm},
 	{method: post, path: "/audit/checkpoint", action: access.AuditCheckpoint, handler: (*server).signTrail},
 	{method: get, path: "/audit/export", action: access.AuditExport, handler: (*server).exportForm},
 	{method: post, path: "/audit/export", action: access.AuditExport, handler: (*server).prepareExport},

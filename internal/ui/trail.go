@@ -18,6 +18,7 @@ import (
 // officer.
 type trailView struct {
 	Badge   badgeView
+	Alarm   alarmView
 	Filter  trailFilter
 	Problem string
 	Heading string // what is shown
@@ -53,6 +54,14 @@ type badgeView struct {
 	Facts  []fact
 	Words  string // what is wrong
 	Sign   bool   // may sign a checkpoint
+}
+
+// alarmView is what a browser complains of; empty when none does.
+type alarmView struct {
+	Words    string
+	Restored string // that an earlier state was put in place on purpose, and why
+	Finding  string // typed, to end the alarm
+	Problem  string // of what was typed
 }
 
 // eventView is one event with its opened private part.
@@ -174,6 +183,9 @@ func filterOf(c *call) trailFilter {
 
 func (s *server) showTrail(c *call, v *trailView, page ops.Trail) {
 	v.Badge = s.badgeOf(c, page)
+	if a := page.Alarm; a != nil {
+		v.Alarm.Words, v.Alarm.Restored = s.alarmWords(*a)
+	}
 	v.Export, v.Shred = c.agent.May(access.AuditExport), c.agent.May(access.ClientShred)
 	v.Heading = "All events"
 	if v.Filter.Client != "" {
@@ -260,7 +272,10 @@ func (s *server) badgeOf(c *call, page ops.Trail) badgeView {
 		}
 	}
 	v.Facts = []fact{
-		{Name: "Events", Value: v.Events}, {Name: "Recomputed", Value: s.ago(b.Checked)}, {Name: "Last checkpoint", Value: signed},
+		{Name: "Events", Value: v.Events}, {Name: "Recomputed", Value: s.ago(b.Checked)}, {Name: "Last signed", Value: signed},
+	}
+	if !b.Anchored.IsZero() {
+		v.Facts = append(v.Facts, fact{Name: "Anchored in the chip", Value: s.ago(b.Anchored)})
 	}
 	return v
 }
@@ -299,6 +314,34 @@ func outcomeWord(outcome string) string {
 		return p.Word
 	}
 	return outcome
+}
+
+// alarmWords say what a browser complains of, and what may explain it.
+func (s *server) alarmWords(a ops.Alarm) (words, restored string) {
+	day := func(at time.Time) string { return at.In(s.Zone).Format("2006-01-02 15:04") }
+	words = "On " + day(a.At) + " a browser of this clinic found that " + a.Words + ", against what this box had shown it before. It says so on every page until somebody has looked into it there."
+	if a.Restored == nil {
+		return words, "This box knows of no restore and of no older state that was put in place on purpose. If nobody can explain it, treat it as an attack."
+	}
+	return words, "On " + day(a.Restored.At) + " an earlier state was put in place on purpose, by somebody with the recovery sheet. The reason given was: “" + a.Restored.Reason + "”. If that is true, it explains the alarm: what was done since that state is missing from the trail."
+}
+
+// POST /audit/alarm ends the alarm that a browser raised, with what was found.
+func (s *server) judgeAlarm(c *call) error {
+	err := s.Ops.JudgeAlarm(c.Request().Context(), c.agent, c.FormValue("finding"))
+	if err == nil {
+		return c.Redirect(http.StatusSeeOther, "/audit")
+	}
+	if fault.KindOf(err) != fault.Invalid {
+		return err
+	}
+	page, unknown := s.Ops.Trail(c.Request().Context(), c.agent, ops.TrailQuery{Limit: rowsShown})
+	if unknown != nil {
+		return unknown
+	}
+	v := trailView{Filter: filterOf(c), Alarm: alarmView{Finding: c.FormValue("finding"), Problem: fault.Message(err)}}
+	s.showTrail(c, &v, page)
+	return render(c, trailPage, fault.KindOf(err).HTTPStatus(), v)
 }
 
 // POST /audit/checkpoint signs the trail as it is now.

@@ -3,6 +3,7 @@ package ui
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"coffer/internal/fault"
 	"coffer/internal/ops"
@@ -17,6 +18,8 @@ type witnessed struct {
 	Root   string   `json:"root"` // base64
 	Note   string   `json:"note"` // signed
 	Proof  []string `json:"proof"`
+
+	Restored time.Time `json:"restored,omitzero"` // when the box says that an earlier state was put in place on purpose
 }
 
 // GET /witness?size=N answers a browser that keeps the checkpoint of N events.
@@ -29,7 +32,7 @@ func (s *server) witness(c *call) error {
 	if err != nil {
 		return err
 	}
-	w := witnessed{Origin: latest.Origin, Size: latest.Size, Root: latest.Root, Note: latest.Note, Proof: []string{}}
+	w := witnessed{Origin: latest.Origin, Size: latest.Size, Root: latest.Root, Note: latest.Note, Proof: []string{}, Restored: latest.Restored}
 	if kept, err := strconv.ParseUint(c.QueryParam("size"), 10, 53); err == nil && kept > 0 && kept < latest.Size {
 		proof, err := s.Ops.Consistency(ctx, c.agent, kept, latest.Size)
 		if err != nil {

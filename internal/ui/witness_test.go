@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -142,8 +144,10 @@ func TestBrowserWitnessesTheTrail(t *testing.T) {
 		c.must(os.Chmod(dir, 0o700))
 	})
 	from := c.vault.Status().Events
+	c.restored("the old disk broke, the owner agreed")
 	b.signIn(c, "rivera")
 	b.until(`document.querySelector('#witness')?.innerText.includes('The audit trail has become shorter')`)
+	b.until(`document.querySelector('#witness').innerText.includes('The box itself says that an earlier state was put in place on purpose')`)
 	b.accessible("witness-alarm")
 	b.fitsPhone("witness-alarm")
 	c.awaitEvent(from, access.AuditWitness, "witness", "back")
@@ -191,4 +195,56 @@ func TestBrowserAlarmsAtARewrittenTrail(t *testing.T) {
 		b.until(`JSON.parse(localStorage.getItem('coffer-alarm'))?.why === '` + why + `'`)
 		b.until(`!!document.querySelector('#witness')`)
 	}
+}
+
+// restored puts a restore on record as package backup does.
+func (c *clinic) restored(reason string) {
+	c.t.Helper()
+	r := access.Request{Agent: accesstest.System("backup"), Action: access.StoreRestore, Entity: access.Entity{Kind: access.KindStore}, Purpose: access.Operations}
+	c.must(c.vault.Record(c.t.Context(), r, audit.OK, audit.Detail{Key: "reason", Value: reason}))
+}
+
+// What a browser found is shown to IT and to the privacy officer until the
+// officer has said what explains it, over a restart too. IT reads no word that
+// a person typed.
+func TestAlarmOfAWitnessStandsUntilItIsJudged(t *testing.T) {
+	const heading, reason = "A browser says that the trail was changed", "Zelda asked for her old disk"
+	c := newClinic(t, sim.Options{})
+	officer, it := c.signIn("privacy"), c.signIn("boxes")
+	if a := officer.get("/audit"); strings.Contains(a.body, heading) {
+		t.Error("an alarm before there was any")
+	}
+	c.signIn("desk").raise("back")
+	officer.get("/audit").says(t, http.StatusOK, heading, "the audit trail has become shorter", "knows of no restore")
+	it.get("/appliance").says(t, http.StatusOK, "Witness: a browser found, less than an hour ago, that the audit trail has become shorter")
+
+	c.restart(sim.Options{}, func(string) {})
+	c.restored(reason)
+	page := officer.get("/audit")
+	page.says(t, http.StatusOK, heading, reason, "an earlier state was put in place on purpose")
+	box := it.get("/appliance")
+	box.says(t, http.StatusOK, "Witness: a browser found", "put in place on purpose")
+	if strings.Contains(box.body, "Zelda") {
+		t.Error("IT reads what a person typed")
+	}
+	form := page.fill(t, "/audit/alarm", url.Values{"finding": {"all well"}})
+	officer.post("/audit/alarm", form).says(t, http.StatusUnprocessableEntity, heading, "Say what you found", `value="all well"`)
+	it.post("/audit/alarm", url.Values{"csrf": {box.fill(t, "/lock", nil).Get("csrf")}, "finding": {"I did nothing wrong"}}).says(t, http.StatusForbidden)
+	form.Set("finding", "The owner had the box restored this morning.")
+	if a := officer.post("/audit/alarm", form); a.url.Path != "/audit" || strings.Contains(a.body, heading) {
+		t.Errorf("the alarm goes on:\n%s", a.body)
+	}
+	if a := it.get("/appliance"); strings.Contains(a.body, "Witness:") {
+		t.Error("IT still sees the alarm")
+	}
+	officer.post("/audit/alarm", form).says(t, http.StatusNotFound, "was judged already")
+	c.awaitEvent(0, access.AuditRead, "judged", "back")
+}
+
+// raise has the browser complain as witness.js does.
+func (b *browser) raise(why string) {
+	b.c.t.Helper()
+	token := b.get("/help").fill(b.c.t, "/lock", nil).Get("csrf")
+	a := b.post("/witness/alarm", url.Values{"csrf": {token}, "why": {why}, "kept": {"120"}, "shown": {"80"}})
+	a.says(b.c.t, http.StatusNoContent)
 }

@@ -111,7 +111,17 @@ func (v *Vault) anchor(ctx context.Context) error {
 		return err
 	}
 	a.value, a.pending = a.value+1, false
+	v.anchoredAt.Store(v.options.Now().UnixMicro())
 	return nil
+}
+
+// Anchored returns when the store was last tied to the counter in the TPM; the
+// zero time: not since it was opened.
+func (v *Vault) Anchored() time.Time {
+	if at := v.anchoredAt.Load(); at != 0 {
+		return time.UnixMicro(at)
+	}
+	return time.Time{}
 }
 
 // intend commits the value that the counter is about to have.

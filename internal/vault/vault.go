@@ -100,6 +100,7 @@ type Vault struct {
 
 	anchoring     sync.Mutex // of anchored
 	anchored      anchoring
+	anchoredAt    atomic.Int64  // wall clock of the last anchor, Unix microseconds; 0: none since it was opened
 	urgent        chan struct{} // an anchor is wanted soon
 	stopAnchor    chan struct{} // closed: the anchor loop ends
 	endAnchorOnce sync.Once
