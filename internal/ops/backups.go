@@ -28,7 +28,7 @@ type Backups struct {
 // TargetRow is one place to which backups go.
 type TargetRow struct {
 	Name    string      `json:"name"`
-	Kind    string      `json:"kind"`  // "directory", "usb" or "sftp"
+	Kind    string      `json:"kind"`  // "dir", "usb" or "sftp"
 	Place   string      `json:"place"` // path, label or host, as the boot file says
 	Verdict Verdict     `json:"verdict"`
 	Reason  *Reason     `json:"reason,omitempty"` // why it cannot be used, or what is late

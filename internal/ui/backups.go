@@ -44,6 +44,7 @@ type targetRow struct {
 
 type copyRow struct {
 	Made, Ago, Size, Sequence string
+	Checked                   string // when it was last verified; empty: never
 	Proof                     pill
 	Words                     string
 }
@@ -57,7 +58,7 @@ var taskWords = map[ops.Task]string{
 var proofs = [...]pill{{"Not verified", "warm"}, {"Whole", ""}, {"Opens here", "good"}, {"Restored", "good"}}
 
 // targetKinds name the kinds of target.
-var targetKinds = map[string]string{"directory": "Directory", "usb": "USB disk", "sftp": "SFTP server"}
+var targetKinds = map[string]string{"dir": "Directory", "usb": "USB disk", "sftp": "SFTP server"}
 
 // GET /backups
 func (s *server) backups(c *call) error { return s.showBackups(c, backupsPage) }
@@ -137,6 +138,9 @@ func (s *server) copyOf(b ops.BackupRow) copyRow {
 	row := copyRow{
 		Made: s.moment(b.Made), Ago: s.ago(b.Made), Size: size(b.Bytes), Sequence: group(b.Sequence),
 		Proof: proofs[max(0, min(b.Level, len(proofs)-1))],
+	}
+	if !b.Verified.IsZero() {
+		row.Checked = "checked " + s.ago(b.Verified)
 	}
 	if b.Reason != nil {
 		row.Proof, row.Words = pill{"Bad", "bad"}, b.Reason.Words

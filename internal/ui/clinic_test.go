@@ -89,6 +89,7 @@ type clinic struct {
 	ui        http.Handler
 	bell      *ui.Bell
 	ops       *ops.Ops
+	store     ops.Store // as ops was told
 	url       string
 	machine   ops.Machine // TPM, header and state of this box
 	key       *seal.Key
@@ -205,7 +206,8 @@ func (c *clinic) open(options sim.Options, fresh bool) {
 // box tells the page of the box how this test's box is.
 func (c *clinic) box(accounts *books.Books) *ops.Ops {
 	c.ops = ops.New(c.machine)
-	c.must(c.ops.Opened(c.t.Context(), ops.Store{Vault: c.vault, Books: accounts, Terminals: c.terminals, Key: c.key, Seal: c.key.Status()}))
+	c.store = ops.Store{Vault: c.vault, Books: accounts, Terminals: c.terminals, Key: c.key, Seal: c.key.Status()}
+	c.must(c.ops.Opened(c.t.Context(), c.store))
 	return c.ops
 }
 

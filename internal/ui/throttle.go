@@ -26,7 +26,7 @@ var (
 
 const addressesMax = 4096
 
-var errTooOften = fault.New(fault.Exhausted, "Too many attempts to sign in from this workstation. Wait a minute, then try again.")
+var errTooOften = fault.New(fault.Exhausted, "Too many attempts from this workstation. Wait a minute, then try again.")
 
 // throttle limits attempts by network address.
 type throttle struct {
