@@ -3,8 +3,6 @@ package ops
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
-	"strings"
 	"sync"
 
 	"coffer/internal/access"
@@ -44,15 +42,14 @@ var (
 	errSetUpTries = fault.New(fault.Exhausted, "Too many wrong set-up codes. Start Coffer again: it makes a new code.")
 )
 
-// admit checks the code.
+// admit checks the code; case, gaps, dashes and look-alikes do not matter.
 func (c *ceremony) admit(code string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.wrong >= setUpTries {
 		return errSetUpTries
 	}
-	plain := strings.ToUpper(strings.TrimSpace(code))
-	if subtle.ConstantTimeCompare([]byte(plain), []byte(c.code)) != 1 {
+	if !sameGroup(code, c.code) {
 		c.wrong++
 		return errSetUpCode
 	}

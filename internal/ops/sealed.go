@@ -15,9 +15,11 @@ var (
 	errWhy        = fault.New(fault.Invalid, "Say why the recovery sheet is used, in 10 to 500 characters. It goes on record.")
 )
 
-// AsksPIN reports whether a PIN is all that a shut store lacks.
+// AsksPIN reports whether a PIN is all that a shut store lacks, now or once the
+// TPM takes one again.
 func AsksPIN(err error) bool {
-	return errors.Is(err, seal.ErrPIN) || errors.Is(err, seal.ErrPINNeeded)
+	return errors.Is(err, seal.ErrPIN) || errors.Is(err, seal.ErrPINNeeded) ||
+		errors.Is(err, seal.ErrPINShape) || errors.Is(err, seal.ErrLockout)
 }
 
 // shutFor returns nil while the store is shut.

@@ -5,15 +5,17 @@ package ui
 type cause struct {
 	Head      string // in a few words
 	Tone      string // of the notice: "warm", or "bad" where somebody may have meant it
+	Desk      string // whom to call; empty: IT
 	IT, Owner []string
 }
 
 // The causes. A code of the seal or the store belongs to one of them.
 var (
 	causePIN = cause{
-		Head: "The box waits for its PIN", Tone: "warm",
-		IT:    []string{"Ask somebody who knows the PIN to enter it here, or at the box with cofferctl seal unlock.", "If the TPM has locked itself, leave the box switched on until the time that is named above; a restart makes it longer.", "If nobody knows the PIN any more, the recovery sheet opens the books: cofferctl recovery test first, then cofferctl recovery open."},
-		Owner: []string{"Enter the PIN below, or tell nobody but a colleague who may know it.", "Keep the recovery sheet at hand: it is the way in when the PIN is lost."},
+		Head: "Only the PIN is missing", Tone: "warm",
+		Desk:  "Call somebody who knows the PIN of the box; if nobody can be reached, call IT",
+		IT:    []string{"Ask somebody who knows the PIN to enter it here, or at the box with cofferctl seal unlock.", "If the security chip has locked itself, leave the box switched on for as long as is said above, then enter the right PIN once; switching it off and on makes the wait longer.", "If nobody knows the PIN any more, the recovery sheet opens the books: cofferctl recovery open."},
+		Owner: []string{"Enter the PIN above, and tell it to nobody who need not know it.", "Keep the recovery sheet at hand: it is the way in when the PIN is lost."},
 	}
 	causeTPM = cause{
 		Head: "The security chip does not answer", Tone: "warm",

@@ -188,6 +188,9 @@ func (s *server) showTrail(c *call, v *trailView, page ops.Trail) {
 	}
 	v.Export, v.Shred = c.agent.May(access.AuditExport), c.agent.May(access.ClientShred)
 	v.Heading = "All events"
+	if trailPath(c.QueryParams(), "") != "/audit" {
+		v.Heading = "The events that you chose"
+	}
 	if v.Filter.Client != "" {
 		v.Heading, v.Client = "Who looked at "+v.Filter.Client, v.Filter.Client
 	}
