@@ -11,8 +11,9 @@
 // The tree is the one of RFC 6962 section 2.1: a leaf hash is SHA-256 of a
 // zero byte and the leaf, an inner hash SHA-256 of a one byte and the two
 // below it. A Tree holds the compact range of its leaves (at most 64 hashes),
-// which is enough to append to it and to know its root. Proofs show that an
-// event is in a tree, and that a tree is the beginning of a later one.
+// which is enough to append to it and to know its root. Proofs show that a
+// tree is the beginning of a later one. One event is shown in an export that
+// gives the others by their hashes alone.
 //
 // A checkpoint is the head of a tree in the form of c2sp.org/tlog-checkpoint,
 // signed as c2sp.org/signed-note says: one line by Ed25519, and one, named

@@ -86,11 +86,9 @@ func FuzzExport(f *testing.F) {
 func FuzzProof(f *testing.F) {
 	var tree Tree
 	var heads []Head
-	var leaves []Hash
 	for i := range 20 {
 		heads = append(heads, tree.Head())
-		leaves = append(leaves, LeafHash([]byte{byte(i)}))
-		tree.grow(leaves[i])
+		tree.grow(LeafHash([]byte{byte(i)}))
 	}
 	f.Add(uint8(3), uint8(7), []byte{})
 	f.Add(uint8(8), uint8(16), bytes.Repeat([]byte{1}, 64))
@@ -105,9 +103,6 @@ func FuzzProof(f *testing.F) {
 		forged.Root[0] ^= 1
 		if CheckConsistency(proof, forged, heads[s]) == nil {
 			t.Errorf("a forged head of %d events is in %d by %x", o, s, proof)
-		}
-		if CheckInclusion(proof, heads[s], uint64(o), LeafHash([]byte("forged"))) == nil {
-			t.Errorf("a forged leaf %d is in %d by %x", o, s, proof)
 		}
 	})
 }

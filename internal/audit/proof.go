@@ -26,28 +26,8 @@ var (
 	// ErrProof is returned for a proof that does not show what it should.
 	ErrProof = fault.New(fault.Corrupt, "The audit trail does not contain what it should. Keep the evidence, and call the privacy officer.")
 	// ErrNoProof is returned when a proof is asked for that can't exist.
-	ErrNoProof = fault.New(fault.Invalid, "The audit trail has no such event or size. Ask for one that it has.")
+	ErrNoProof = fault.New(fault.Invalid, "The audit trail never had that size. Ask for one that it had.")
 )
-
-// ProveInclusion returns the proof that leaf seq is in the tree of the given
-// size (RFC 6962 section 2.1.1).
-func ProveInclusion(size, seq uint64, at Subtrees) ([]Hash, error) {
-	if size > math.MaxInt64 || seq >= size {
-		return nil, ErrNoProof
-	}
-	p, err := tlog.ProveRecord(int64(size), int64(seq), at.reader())
-	return fromLog(p), err
-}
-
-// CheckInclusion returns nil if the proof shows that leaf is number seq under
-// the head, ErrProof otherwise.
-func CheckInclusion(proof []Hash, head Head, seq uint64, leaf Hash) error {
-	if head.Size > math.MaxInt64 || seq >= head.Size ||
-		tlog.CheckRecord(toLog(proof), int64(head.Size), tlog.Hash(head.Root), int64(seq), tlog.Hash(leaf)) != nil {
-		return ErrProof
-	}
-	return nil
-}
 
 // ProveConsistency returns the proof that the tree of size from is the
 // beginning of the tree of size to (RFC 6962 section 2.1.2).

@@ -97,25 +97,6 @@ func (v *Vault) Consistency(ctx context.Context, r access.Request, from, to uint
 	return proof, err
 }
 
-// Inclusion proves that event seq is in the trail of the given size (action
-// access.AuditWitness). It returns the event's leaf hash and the proof.
-func (v *Vault) Inclusion(ctx context.Context, r access.Request, seq, size uint64) (audit.Hash, []audit.Hash, error) {
-	var leaf audit.Hash
-	var proof []audit.Hash
-	err := v.viewTrail(ctx, r, access.AuditWitness, func(tx *Tx) error {
-		if size > tx.state.tree.Size() || seq >= size {
-			return audit.ErrNoProof
-		}
-		at := tx.subtrees()
-		var err error
-		if leaf, err = at(0, seq); err == nil {
-			proof, err = audit.ProveInclusion(size, seq, at)
-		}
-		return err
-	})
-	return leaf, proof, err
-}
-
 // subtrees returns the subtree roots of the transaction's trail. It keeps the
 // tile that was read last.
 func (tx *Tx) subtrees() audit.Subtrees {

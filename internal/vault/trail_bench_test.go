@@ -59,7 +59,6 @@ func BenchmarkTrail(b *testing.B) {
 		return err
 	})
 	run("consistency", func() error { _, err := v.Consistency(b.Context(), witness, size/3, size); return err })
-	run("inclusion", func() error { _, _, err := v.Inclusion(b.Context(), witness, size/3, size); return err })
 	run("checkpoint", func() error { _, err := v.Checkpoint(b.Context(), checkpoint); return err })
 	run("export", func() error {
 		_, err := v.ExportTrail(b.Context(), exporting, io.Discard, vault.TrailQuery{}, true)
