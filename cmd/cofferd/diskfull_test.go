@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -116,11 +117,30 @@ func TestFullDisk(t *testing.T) {
 		if !strings.Contains(page, "disk of the box is full") || !strings.Contains(page, "Ask IT to free space") {
 			t.Fatalf("a full disk is answered %d:\n%s", status, page)
 		}
+		if status != http.StatusServiceUnavailable {
+			t.Errorf("a full disk is answered %d", status)
+		}
 		refused = true
 		break
 	}
 	if !refused {
 		t.Fatal("the disk never became full")
+	}
+	// What can't be put on record is not shown, and the console says why.
+	status, page := http.StatusOK, ""
+	for range 300 {
+		if status, page = desk.page(desk.client.Get(desk.base + "/clients/" + client.String())); status != http.StatusOK {
+			break
+		}
+	}
+	if status != http.StatusServiceUnavailable || strings.Contains(page, "Somebody Else") {
+		t.Errorf("with a full disk, a client's page is answered %d:\n%s", status, page)
+	}
+	if out, exit := b.ctl(t, "verify"); exit == 0 || !strings.Contains(out, "full") {
+		t.Errorf("the console says of a full disk (exit %d):\n%s", exit, out)
+	}
+	if log, err := os.ReadFile(filepath.Join(b.dir, "log")); err != nil || !bytes.Contains(log, []byte("nothing could be saved")) || !bytes.Contains(log, []byte("STORE-020")) {
+		t.Errorf("the journal does not tell of the full disk: %v\n%s", err, log)
 	}
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ const (
 	Unavailable                 // something outside does not answer: try again later
 	Sealed                      // the box is sealed: IT and the officers must open it
 	Corrupt                     // stored data is not what was written: stop, call IT
-	Exhausted                   // a limit is reached (disk, rate): free it, or wait
+	Exhausted                   // a limit is reached (rate, descriptors): wait, or raise it
 	Unauthenticated             // nobody is signed in, or the session has ended
 )
 

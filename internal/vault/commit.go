@@ -2,9 +2,11 @@ package vault
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -202,6 +204,10 @@ func (v *Vault) finishBatch(b *batch) {
 		b.err = v.commit(b)
 	} else if b.pages != nil {
 		b.err = cmp.Or(b.err, b.pages.close())
+	}
+	if b.err != nil {
+		v.options.Log.LogAttrs(context.Background(), slog.LevelError, "nothing could be saved: a commit failed",
+			slog.String("code", Code(b.err)), slog.String("detail", Detail(b.err)))
 	}
 	if fault.KindOf(b.err) == fault.Corrupt {
 		v.stop(errDamaged)

@@ -28,7 +28,7 @@ func TestCausesHaveWordsAndDetails(t *testing.T) {
 		"directory":   {at(syscall.EISDIR), fault.Unavailable, "not a regular file", "open /s/coffer.db: is a directory"},
 		"size limit":  {at(syscall.EFBIG), fault.Unavailable, "LimitFSIZE", "open /s/coffer.db: file too large"},
 		"descriptors": {at(syscall.EMFILE), fault.Unavailable, "LimitNOFILE", "open /s/coffer.db: too many open files"},
-		"full":        {at(syscall.ENOSPC), fault.Exhausted, "is full", "open /s/coffer.db: no space left on device"},
+		"full":        {at(syscall.ENOSPC), fault.Unavailable, "is full", "open /s/coffer.db: no space left on device"},
 		"in use":      {bolterrors.ErrTimeout, fault.Conflict, "in use by another Coffer", "bbolt: timeout"},
 		"link":        {&os.LinkError{Op: "rename", Old: "a", New: "b", Err: syscall.EROFS}, fault.Unavailable, "can only be read", "rename a b: read-only file system"},
 		"unknown":     {errors.New("Wilhelmina"), fault.Internal, "can't be used", ""},

@@ -67,7 +67,7 @@ func TestDiskFullLosesNothingAndEnds(t *testing.T) {
 				saved++
 			}
 		}
-		if !errors.Is(err, vault.ErrDiskFull) || fault.KindOf(err) != fault.Exhausted || !strings.Contains(fault.Message(err), "Ask IT to free space") {
+		if !errors.Is(err, vault.ErrDiskFull) || fault.KindOf(err) != fault.Unavailable || !strings.Contains(fault.Message(err), "Ask IT to free space") {
 			t.Fatalf("round %d: %v", round, err)
 		}
 		if n := v.Status().Records; n != saved {

@@ -48,7 +48,7 @@ func (p *boltPanic) where() string {
 var (
 	// ErrDiskFull is returned when there was no space for a commit. Nothing of
 	// it was saved, and the store goes on once there is space.
-	ErrDiskFull = fault.New(fault.Exhausted, "The disk of the box is full, so this was not saved. Ask IT to free space, then do it again.")
+	ErrDiskFull = fault.New(fault.Unavailable, "The disk of the box is full, so this was not saved. Ask IT to free space, then do it again.")
 
 	errDisk    = fault.New(fault.Corrupt, "The disk of the box failed, so the store has stopped. Call IT, and restart Coffer after the disk was examined (STORE-021).")
 	errDamaged = fault.New(fault.Corrupt, "The store has stopped because its file is damaged (STORE-022). Stop, and call IT.")
@@ -70,7 +70,7 @@ func diskFault(err error) error {
 	case err == nil, errors.As(err, &known):
 		return err
 	case isDiskFull(err):
-		return fault.Wrap(err, fault.Exhausted, "The disk of the box is full, so this was not saved. Ask IT to free space, then do it again.")
+		return fault.Wrap(err, fault.Unavailable, "The disk of the box is full, so this was not saved. Ask IT to free space, then do it again.")
 	}
 	if f := systemFault(err); f != nil {
 		return f
