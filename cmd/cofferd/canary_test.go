@@ -14,6 +14,7 @@ import (
 
 	"coffer/internal/access"
 	"coffer/internal/ident"
+	"coffer/internal/identity"
 	"coffer/internal/money"
 	"coffer/internal/phi"
 	"coffer/internal/recovery"
@@ -26,11 +27,17 @@ import (
 type canary struct{ what, text string }
 
 // plant posts clients with names, notes and payments that stand nowhere else,
-// and returns 200 of them.
-func plant(t *testing.T, b box) []canary {
+// and returns 200 of them, with the secret of the privacy officer's codes.
+func plant(t *testing.T, b box) ([]canary, string) {
 	t.Helper()
 	issuer := access.NewIssuer()
 	c, err := create(t.Context(), b.config, creation{issuer: issuer, now: b.config.clock(), recovery: recovery.New().Public()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, officer, err := c.identity.CreateStaff(t.Context(), c.identity.System("setup"), identity.NewStaff{
+		Name: string(access.Officer), DisplayName: "Somebody", Roles: []access.Role{access.Officer}, Password: deskPassword,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +58,7 @@ func plant(t *testing.T, b box) []canary {
 	if err := c.close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return all[:200]
+	return all[:200], officer.Secret
 }
 
 // forms are the ways in which a canary could stand in a file.
@@ -69,7 +76,7 @@ func (c canary) forms() [][]byte {
 // TestNothingInClear plants 200 names, notes and amounts, has the daemon open
 // the store and be killed in ways that leave things behind, and looks for them
 // in everything that is left: store, journal, header, backups, answers, logs,
-// temporary files, core.
+// exports, temporary files, core.
 func TestNothingInClear(t *testing.T) {
 	program(t, "cofferd") // built outside of what is looked through
 	b := newBox(t, sealtest.TPM(t))
@@ -79,11 +86,12 @@ func TestNothingInClear(t *testing.T) {
 	}
 	t.Setenv("TMPDIR", tmp)
 	b.target(t)
-	canaries := plant(t, b)
-	for _, sig := range []syscall.Signal{syscall.SIGABRT, syscall.SIGKILL, syscall.SIGQUIT, syscall.SIGTERM} {
+	canaries, secret := plant(t, b)
+	for n, sig := range []syscall.Signal{syscall.SIGABRT, syscall.SIGKILL, syscall.SIGQUIT, syscall.SIGTERM} {
 		r := b.start(t)
-		if limit := coreLimit(t, r.cmd.Process.Pid); limit != "0" {
-			t.Errorf("the daemon may write a core file of %s bytes", limit)
+		leavesNoMemory(t, b, r)
+		if n == 0 {
+			exportTrail(t, b, secret)
 		}
 		if out, exit := b.ctl(t, "verify", "--json"); exit != 0 {
 			t.Fatalf("verify exits %d:\n%s", exit, out)
@@ -105,7 +113,7 @@ func TestNothingInClear(t *testing.T) {
 	for _, c := range canaries {
 		for _, form := range c.forms() {
 			for name, text := range files {
-				if bytes.Contains(text, form) {
+				if bytes.Contains(text, form) && (c.what != "amount" || filepath.Base(name) != "export-private") {
 					t.Errorf("%s: the %s %q stands in clear", name, c.what, c.text)
 				}
 			}
@@ -116,26 +124,58 @@ func TestNothingInClear(t *testing.T) {
 			t.Errorf("a core file was written: %s", name)
 		}
 	}
+	if !bytes.Contains(files[filepath.Join(b.dir, "export")], []byte(`"act":"client.write"`)) {
+		t.Error("the export does not tell of the clients")
+	}
 	if len(files) < 12 {
 		t.Errorf("only %d files were looked through", len(files))
 	}
 }
 
-// coreLimit returns the process's soft limit of core files, as the kernel
-// writes it.
-func coreLimit(t *testing.T, pid int) string {
+// exportTrail has the privacy officer export the trail with and without the
+// private parts of its events. With them the export tells of amounts, but of no
+// name and no note.
+func exportTrail(t *testing.T, b box, secret string) {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
+	for n, args := range [][]string{{"--redacted", filepath.Join(b.dir, "export")}, {filepath.Join(b.dir, "export-private")}} {
+		officer := signingIn(t, map[access.Role]string{access.Officer: secret}, access.Officer, n-1)
+		out, talk, exit := b.answering(t, officer(), append([]string{"audit", "export", "--plain", "--reason", "for an auditor"}, args...)...)
+		if exit != 0 {
+			t.Fatalf("audit export exits %d:\n%s%s", exit, out, talk)
+		}
+	}
+}
+
+// leavesNoMemory fails unless the running daemon can write no core file, is not
+// dumpable, and has memory locked, where its root key is.
+func leavesNoMemory(t *testing.T, b box, r *running) {
+	t.Helper()
+	pid := r.cmd.Process.Pid
+	if limit := factOf(t, pid, "limits", "Max core file size"); limit[0] != "0" || limit[1] != "0" {
+		t.Errorf("the daemon may write a core file of %v bytes", limit)
+	}
+	if locked := factOf(t, pid, "status", "VmLck:"); locked[0] == "0" {
+		t.Error("the daemon has no memory locked")
+	}
+	if out, _ := b.ctl(t, "doctor", "--json"); strings.Contains(out, "memory may be dumped") || !strings.Contains(out, `"confinement"`) {
+		t.Errorf("the daemon says of itself that its memory may be dumped:\n%s", out)
+	}
+}
+
+// factOf returns the words that the kernel has for a fact of a process.
+func factOf(t *testing.T, pid int, file, name string) []string {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "Max core file size"); ok {
-			return strings.Fields(rest)[0]
+		if rest, ok := strings.CutPrefix(line, name); ok {
+			return strings.Fields(rest)
 		}
 	}
-	t.Fatal("the kernel does not say what a core file may hold")
-	return ""
+	t.Fatalf("the kernel does not say %q of the process", name)
+	return nil
 }
 
 // everything returns every regular file below dir.
