@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"coffer/internal/access"
-	"coffer/internal/access/accesstest"
 	"coffer/internal/seal"
 	"coffer/internal/vault"
 )
@@ -32,6 +31,7 @@ type campaign struct {
 	tpmProgram *exec.Cmd
 	commits    int // told of
 	tpmKills   int
+	seals      int // new stores in new TPMs
 	healed     int // openings that took commits from the journal
 	refused    int // openings that failed
 	lost       int // commits that were told of and are gone
@@ -49,13 +49,17 @@ func (c *campaign) run(ctx context.Context, rounds int) (err error) {
 	defer func() { err = errors.Join(err, c.killTPM()) }()
 	round := 0
 	for ; round < rounds && ctx.Err() == nil && c.refused+c.lost == 0; round++ {
-		if err := c.round(ctx, round); err != nil {
+		act := c.round
+		if round%8 == 2 || round%8 == 7 { // in the second the TPM is killed too
+			act = c.sealRound
+		}
+		if err := act(ctx, round); err != nil {
 			fmt.Fprintf(c.out, "round %d: %v\n", round, err)
 			c.refused++
 		}
 	}
-	fmt.Fprintf(c.out, "%d rounds, %d kills of the TPM, %d commits told of, %d openings healed: %d acknowledged commits lost, %d refused opens that should open\n",
-		round, c.tpmKills, c.commits, c.healed, c.lost, c.refused)
+	fmt.Fprintf(c.out, "%d rounds, %d of them of sealing, %d kills of the TPM, %d commits told of, %d openings healed: %d acknowledged commits lost, %d refused opens that should open\n",
+		round, c.seals, c.tpmKills, c.commits, c.healed, c.lost, c.refused)
 	if c.refused+c.lost != 0 {
 		return errors.New("not all held")
 	}
@@ -67,15 +71,7 @@ func (c *campaign) setUp(ctx context.Context) error {
 	if err := c.startTPM(); err != nil {
 		return err
 	}
-	key, err := seal.Provision(ctx, c.device(), c.header(), seal.Setup{Now: time.Now()})
-	if err != nil {
-		return err
-	}
-	v, err := vault.Create(ctx, accesstest.System("campaign"), c.options(key))
-	if err != nil {
-		return err
-	}
-	return v.Close()
+	return c.make(ctx)
 }
 
 // startTPM runs the program swtpm on the campaign's state.
@@ -108,7 +104,7 @@ func (c *campaign) killTPM() error {
 
 // round lets one process live for a moment, and looks at what is left.
 func (c *campaign) round(ctx context.Context, n int) error {
-	told, err := c.live(n)
+	told, err := c.live(n, strconv.Itoa(n))
 	if err != nil {
 		return err
 	}
@@ -123,8 +119,8 @@ func (c *campaign) round(ctx context.Context, n int) error {
 
 // live runs a process, kills it and in every fourth round the TPM too, and
 // returns what it told.
-func (c *campaign) live(n int) (told []string, err error) {
-	p := c.start(c.dir, strconv.FormatUint(c.seed+uint64(n), 10), strconv.Itoa(n))
+func (c *campaign) live(n int, life string) (told []string, err error) {
+	p := c.start(c.dir, strconv.FormatUint(c.seed+uint64(n), 10), life)
 	var words strings.Builder
 	p.Stderr = &words
 	p.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -68,6 +68,9 @@ func (p place) options(key *seal.Key) vault.Options {
 // child opens the store and acts until it is killed. It prints each tag after
 // its commit. The TPM may be killed before it.
 func child(ctx context.Context, p place, seedText, life string, out io.Writer) error {
+	if life == sealing {
+		return sealNew(ctx, p, out)
+	}
 	seed, err := strconv.ParseUint(seedText, 10, 64)
 	if err != nil {
 		return err

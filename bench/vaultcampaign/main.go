@@ -1,6 +1,6 @@
 // Command vaultcampaign kills a process that commits, anchors, seals anew,
-// exchanges the root key, re-keys and backs up, at random moments and over and
-// over, and its TPM too, and opens what is left. Its last line is the summary;
+// exchanges the root key, re-keys and backs up, and one that seals a new store,
+// at random moments and over and over, and its TPM too, and opens what is left. Its last line is the summary;
 // it exits 0 only if no commit that was told of is lost and nothing that should
 // open was refused.
 //

@@ -35,8 +35,8 @@ func TestAShortCampaign(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	t.Log(out.String())
-	if c.commits == 0 || c.tpmKills == 0 {
-		t.Errorf("%d commits, %d kills of the TPM", c.commits, c.tpmKills)
+	if c.commits == 0 || c.tpmKills == 0 || c.seals == 0 {
+		t.Errorf("%d commits, %d kills of the TPM, %d seals", c.commits, c.tpmKills, c.seals)
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		t.Error(err)
