@@ -1,16 +1,20 @@
 package ui_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
 
-	"coffer/internal/fault"
+	"coffer/internal/access"
+	"coffer/internal/access/accesstest"
 	"coffer/internal/ident"
+	"coffer/internal/seal"
 	"coffer/internal/terminal/sim"
 	"coffer/internal/ui"
 )
@@ -129,6 +133,9 @@ func TestWrongAmountInThePanel(t *testing.T) {
 // and on a phone.
 func TestEveryPageIsAccessible(t *testing.T) {
 	c := busyClinic(t)
+	c.keepBackups()
+	_, err := c.ops.BackUpNow(t.Context(), accesstest.Agent(access.IT), "")
+	c.must(err)
 	b := c.openTab()
 	b.enter("/sign-in")
 	b.accessible("sign-in")
@@ -168,6 +175,7 @@ func TestEveryPageIsAccessible(t *testing.T) {
 // recovery sheet: printed, typed back, in force, rehearsed.
 func TestOfficersPagesAreAccessible(t *testing.T) {
 	c := newClinic(t, sim.Options{})
+	c.signIn("desk").raise("rewritten")
 	b := c.openTab()
 	scan := func(role string, paths ...string) {
 		t.Helper()
@@ -206,17 +214,45 @@ func TestOfficersPagesAreAccessible(t *testing.T) {
 	}
 }
 
-func TestSealedPageIsAccessible(t *testing.T) {
+// The pages of a box whose books are shut, or that has no recovery sheet yet.
+func TestShutBoxIsAccessible(t *testing.T) {
 	c := newClinic(t, sim.Options{})
-	handler, err := ui.Sealed(ui.SealedOptions{Names: []string{hostName}, Why: fault.New(fault.Sealed, "SEAL-003: the TPM counts another generation than the store. Call IT.")})
-	c.must(err)
-	c.server = nil // beside the pages of the clinic
-	c.serve(handler, slog.New(slog.DiscardHandler))
 	b := c.openTab()
-	b.enter("/")
-	b.accessible("sealed")
-	b.fitsPhone("sealed")
+	show := func(handler http.Handler, err error) {
+		t.Helper()
+		c.must(err)
+		c.server = nil // beside the pages of the clinic
+		c.serve(handler, slog.New(slog.DiscardHandler))
+		b.base = c.url
+		b.enter("/today")
+	}
+	scan := func(state string) {
+		t.Helper()
+		b.accessible(state)
+		b.fitsPhone(state)
+	}
+	show(ui.Sealed(ui.SealedOptions{Clinic: clinicName, Names: []string{hostName}, Why: seal.ErrOtherTPM}))
+	b.says("The disk and the security chip do not belong together")
+	b.says("SEAL-002")
+	scan("sealed")
+	show(ui.Sealed(ui.SealedOptions{Clinic: clinicName, Names: []string{hostName}, Why: seal.ErrPINNeeded, Unlock: func(context.Context, access.Origin, string) error {
+		return seal.ErrLockout
+	}}))
+	b.focused("#pin")
+	b.write("271828")
+	b.key("Enter")
+	b.says("The TPM has locked itself")
+	b.focused("#pin") // there is a way on
+	scan("sealed-pin")
 	b.expect("503")
+	show(ui.FirstRun(ui.FirstRunOptions{Clinic: clinicName, Names: []string{hostName}, Zone: c.zone, Now: c.clock.now, Ops: c.ops, Log: slog.New(slog.DiscardHandler)}))
+	b.focused("#code")
+	scan("set-up")
+	b.write("wrong")
+	b.key("Enter")
+	b.says("This is not the set-up code")
+	scan("set-up-wrong")
+	b.expect("403")
 }
 
 // The warning comes a minute before the end, can be answered, and keeps the
