@@ -79,6 +79,9 @@ func (s *server) showBackups(c *call, p page[backupsView]) error {
 		v.Alarm = b.Alarm.Words
 	}
 	v.Drill, v.DrillWords, v.DrillFacts = s.drillState(b.Drill)
+	if b.Verdict == ops.OK && v.Drill.Tone != "good" { // nobody knows yet
+		v.Overall = verdictPills[ops.Warn]
+	}
 	if b.Running != nil {
 		v.Running = s.barOf(*b.Running)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"coffer/internal/access"
 	"coffer/internal/access/accesstest"
+	"coffer/internal/audit"
 	"coffer/internal/ident"
 	"coffer/internal/terminal/sim"
 	"coffer/internal/ui"
@@ -148,14 +149,16 @@ func between(text, from, to string) string {
 	return text
 }
 
-// demandEvents fails the test for each request that left no event of who.
+// demandEvents fails the test for each request that left no event of who; one
+// that was denied must have left a denial.
 func (c *clinic) demandEvents(who string, all []walked) {
 	c.t.Helper()
 	events := c.actorsFrom(all[0].before)
 	for _, w := range all {
 		left := false
 		for seq := w.before; seq < w.after; seq++ {
-			left = left || events[seq].Actor == who && events[seq].Via == "lan:127.0.0.1"
+			e := events[seq]
+			left = left || e.Actor == who && e.Via == "lan:127.0.0.1" && (w.status != http.StatusForbidden || e.Outcome == audit.Denied)
 		}
 		if !left {
 			c.t.Errorf("%s (%d): no event of %s", w.name, w.status, who)

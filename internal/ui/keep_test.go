@@ -81,7 +81,7 @@ func TestBackupsFromTheirPage(t *testing.T) {
 	it.get("/backups").says(t, http.StatusOK, "Disk in the safe", "Directory · "+media, "There is no backup yet", ">Never<")
 	it.get("/appliance").says(t, http.StatusOK, "Backup: there is none")
 
-	it.begins("now", ">Opens here<")
+	it.begins("now", ">Opens here<").says(t, http.StatusOK, ">Look at it<") // not rehearsed yet
 	it.begins("verify", "checked just now")
 	page := it.begins("drill", "everything was equal")
 	page.says(t, http.StatusOK, ">Fresh<", ">Restored<", ">Fine<")

@@ -185,11 +185,12 @@ func TestBrowserAlarmsAtARewrittenTrail(t *testing.T) {
 	b := c.openTab()
 	b.signIn(c, "desk")
 	b.until(`!!localStorage.getItem('coffer-witness')`)
+	good := evaluate[string](b, `localStorage.getItem('coffer-witness')`)
 	for why, change := range map[string]string{
 		"rewritten": `kept.root = kept.root.replace(/^./, (x) => x === 'A' ? 'B' : 'A')`, "other": `kept.origin = 'coffer.another/audit'`,
 	} {
 		sign()
-		evaluate[any](b, `(() => { localStorage.removeItem('coffer-alarm'); const kept = JSON.parse(localStorage.getItem('coffer-witness'));
+		evaluate[any](b, `(() => { localStorage.removeItem('coffer-alarm'); const kept = `+good+`;
 			`+change+`; kept.session = ''; localStorage.setItem('coffer-witness', JSON.stringify(kept)); })(); 0`)
 		b.enter("/today")
 		b.until(`JSON.parse(localStorage.getItem('coffer-alarm'))?.why === '` + why + `'`)
