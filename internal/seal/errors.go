@@ -22,7 +22,7 @@ var (
 	ErrBusTampered = fault.New(fault.Sealed, "Something between the processor and the TPM changes its answers. Stop the box and have its hardware inspected before anybody works with it (SEAL-005).")
 	// ErrLockout: the TPM refuses authorizations after too many wrong ones.
 	// It is returned with the most minutes to wait.
-	ErrLockout = fault.New(fault.Sealed, textLockout, fault.Int(wrongPINForgottenS/60))
+	ErrLockout = fault.New(fault.Sealed, textLockout)
 	// ErrTPMBusy: the TPM asked to be called again for five seconds.
 	ErrTPMBusy = fault.New(fault.Sealed, "The TPM was busy for five seconds, did not answer for ten, or another program holds it. Close other TPM programs and start Coffer again (SEAL-007).")
 	// ErrCounterMissing: the generation counter is not in the TPM.

@@ -70,10 +70,14 @@ func (m *tpm) wrongPIN(cause error) error {
 func (m *tpm) lockedOut(cause error) error {
 	s, err := m.lockout()
 	if err != nil {
-		return because(ErrLockout, cause)
+		return because(errLocked, cause)
 	}
 	return lockedFor(s, cause)
 }
+
+// errLocked is ErrLockout where the TPM does not say for how long: as long as
+// Coffer has set.
+var errLocked = fault.New(fault.Sealed, textLockout, fault.Int(wrongPINForgottenS/60))
 
 func lockedFor(s lockoutState, cause error) error {
 	minutes := (int64(s.forgottenS) + 59) / 60

@@ -102,7 +102,7 @@ func classify(err error) error {
 func refused(rc tpm2.TPMRC) error {
 	switch {
 	case errors.Is(rc, tpm2.TPMRCLockout):
-		return because(ErrLockout, rc)
+		return because(errLocked, rc)
 	case errors.Is(rc, tpm2.TPMRCNVSpace):
 		return because(ErrTPMFull, rc)
 	}
