@@ -166,3 +166,47 @@ func TestNoDescriptorLeftIsSaid(t *testing.T) {
 		t.Error(words)
 	}
 }
+
+// TestSecondDaemon starts another daemon on the same box: at the same address
+// it does not start; at one of its own it finds the store in use. The first
+// goes on.
+func TestSecondDaemon(t *testing.T) {
+	b := newBox(t, sealtest.TPM(t))
+	if err := initialise(t.Context(), b.config); err != nil {
+		t.Fatal(err)
+	}
+	b.start(t)
+	second := exec.CommandContext(t.Context(), program(t, "cofferd"), "run", "--config", b.file())
+	if out, err := second.CombinedOutput(); err == nil || !strings.Contains(string(out), "another program may hold the port") {
+		t.Errorf("at the same address: %v\n%s", err, out)
+	}
+	text, err := os.ReadFile(b.file())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := b
+	other.config.Control, other.config.Listen = b.config.Control+"2", "localhost:0"
+	moved := strings.NewReplacer(b.config.Control, other.config.Control, b.config.Listen, other.config.Listen).Replace(string(text))
+	if err := os.WriteFile(b.file(), []byte(moved), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	third := exec.CommandContext(t.Context(), program(t, "cofferd"), "run", "--config", b.file())
+	third.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := third.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r := &running{cmd: third, done: make(chan struct{})}
+	go func() {
+		third.Wait() // how it ended is the test's own doing
+		close(r.done)
+	}()
+	t.Cleanup(func() { r.signal(t, syscall.SIGTERM) })
+	var out string
+	b.await(t, r, func() bool {
+		out, _ = other.ctl(t, "status")
+		return strings.Contains(out, "STORE-002")
+	})
+	if out, exit := b.ctl(t, "verify"); exit != 0 {
+		t.Errorf("the first daemon's verify exits %d:\n%s", exit, out)
+	}
+}
