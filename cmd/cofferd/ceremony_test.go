@@ -111,7 +111,7 @@ func TestBoxFromEmptyToItsPIN(t *testing.T) {
 
 	b.must(t, 0, "271828\n271828\n", "seal", "reseal", "--new-pin")
 	r.signal(t, syscall.SIGTERM)
-	r = b.start(t)
+	b.start(t)
 	v.do(chromedp.Navigate(v.base + "/today"))
 	v.says("Only the PIN is missing")
 	v.send("/unlock", map[string]string{"#pin": "271829"})
