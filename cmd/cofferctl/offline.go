@@ -64,9 +64,17 @@ func (c *cli) startConsole(ctx context.Context) (stop func(), err error) {
 	}
 	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
 		stop()
-		return nil, errors.New("cofferd can't answer either")
+		return nil, refusedBy(cmd)
 	}
 	return stop, nil
+}
+
+// refusedBy returns what cofferd's end comes to: it has said why.
+func refusedBy(cmd *exec.Cmd) error {
+	if code := cmd.ProcessState.ExitCode(); code > 0 {
+		return exit{code}
+	}
+	return errors.New("cofferd can't answer either")
 }
 
 func isFile(path string) bool {

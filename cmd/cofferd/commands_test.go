@@ -45,7 +45,7 @@ func (b box) staffed(t *testing.T, roles ...access.Role) (sheet *recovery.Seed, 
 }
 
 // signingIn returns what somebody types to sign in at the console. A code is
-// good once, and none before it after that: n goes from -1 to 1.
+// good once, and none before it after that: n is 0, then 1.
 func signingIn(t *testing.T, secrets map[access.Role]string, who access.Role, n int) func() string {
 	return func() string {
 		t.Helper()
@@ -108,7 +108,7 @@ func everyCommand(t *testing.T, sheet *recovery.Seed, secrets map[access.Role]st
 		{"seal reseal --level measured", none, false, access.SealWrite},
 		{"recovery print", wrong, false, access.RecoveryTest},
 		{"recovery print --owner", typing("owner", "wrong", "000000"), false, access.SignIn},
-		{"recovery print --owner", person(access.Officer, -1), false, access.RecoveryMake},
+		{"recovery print --owner", person(access.Officer, 0), false, access.RecoveryMake},
 		{"recovery test", right, true, access.RecoveryTest},
 		{"recovery test", wrong, false, access.RecoveryTest},
 		{"recovery open --reason mainboard-exchanged", right, false, access.StoreOpen},
@@ -123,13 +123,13 @@ func everyCommand(t *testing.T, sheet *recovery.Seed, secrets map[access.Role]st
 		{"audit tail", none, true, access.AuditTail},
 		{"audit verify", none, true, access.AuditVerify},
 		{"audit checkpoint", none, true, access.AuditCheckpoint},
-		{"audit export --plain --reason for-an-auditor " + filepath.Join(dir, "export"), person(access.Officer, 0), true, access.AuditExport},
+		{"audit export --plain --reason for-an-auditor " + filepath.Join(dir, "export"), person(access.Officer, 1), true, access.AuditExport},
 		{"store check", none, true, access.StoreVerify},
 		{"store compact", none, true, access.StoreCompact},
 		{"store accept-loss --yes --reason entered-them-again", none, false, access.StoreAcceptLoss},
 		{"ledger check", none, true, access.BooksCheck},
 		{"restore --reason the-box-burnt-down", right, false, access.StoreRestore},
-		{"retire --yes", person(access.Officer, 1), false, access.StoreRetire},
+		{"retire --yes", person(access.FrontDesk, 0), false, access.StoreRetire},
 	}
 }
 
@@ -153,7 +153,7 @@ func (b box) tail(t *testing.T) []ops.TrailEvent {
 func TestEveryCommandLeavesAnEvent(t *testing.T) {
 	b := newBox(t, sealtest.TPM(t))
 	b.target(t)
-	sheet, secrets := b.staffed(t, access.Owner, access.Officer)
+	sheet, secrets := b.staffed(t, access.Owner, access.Officer, access.FrontDesk)
 	defer sheet.Wipe()
 	r := b.start(t)
 	before := b.tail(t)
@@ -175,7 +175,17 @@ func TestEveryCommandLeavesAnEvent(t *testing.T) {
 	demandSame(t, before, b.tail(t), true)
 	r.signal(t, syscall.SIGTERM)
 	b.start(t)
-	demandSame(t, before, b.tail(t), false)
+	after := b.tail(t)
+	demandSame(t, before, after, false)
+	stops := 0 // the one that set the box up, and this one
+	for _, e := range after {
+		if e.Act == string(access.StoreClose) && e.Actor == "system:stop" && e.Outcome == "ok" {
+			stops++
+		}
+	}
+	if stops != 2 {
+		t.Errorf("%d stops in order on record", stops)
+	}
 	b.must(t, 0, "", "audit", "verify")
 }
 

@@ -91,14 +91,14 @@ func withConfig(cmd *cobra.Command, do func(context.Context, Config) error) *cob
 }
 
 func runCommand() *cobra.Command {
-	return withConfig(&cobra.Command{Use: "run", Short: "open the books and serve the clinic"}, run)
+	return withConfig(&cobra.Command{Use: "run", Short: "open the books and serve the clinic"}, asOwner(run))
 }
 
 func initCommand() *cobra.Command {
 	return withConfig(&cobra.Command{
 		Use:   "init",
 		Short: "make a new, empty store, sealed to this box's TPM; refuses if there is one",
-	}, initialise)
+	}, asOwner(initialise))
 }
 
 func consoleCommand() *cobra.Command {
@@ -106,12 +106,12 @@ func consoleCommand() *cobra.Command {
 	cmd := withConfig(&cobra.Command{
 		Use: "console", Hidden: true,
 		Short: "answer cofferctl while the daemon is stopped, until standard input ends; cofferctl starts it itself",
-	}, func(ctx context.Context, c Config) error {
+	}, asOwner(func(ctx context.Context, c Config) error {
 		if socket != "" {
 			c.Control = socket
 		}
 		return console(ctx, c)
-	})
+	}))
 	cmd.Flags().StringVar(&socket, "control", "", "the control socket, in place of the boot file's")
 	return cmd
 }

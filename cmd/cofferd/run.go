@@ -197,6 +197,9 @@ func (d *daemon) open(ctx context.Context, pin, reason string) (*clinic, error) 
 // done. While there is no recovery sheet, it serves the ceremony that makes
 // one and nothing else.
 func (d *daemon) serveClinic(ctx context.Context, box *clinic) error {
+	if err := d.measureReady(ctx, box); err != nil {
+		return err
+	}
 	leaf, err := d.certificates(ctx, box.vault)
 	if err != nil {
 		return err

@@ -26,6 +26,18 @@ func (c Config) proof(pin string) seal.Proof {
 	return p
 }
 
+// measureReady has the TPM give the root key to nothing that runs later, until
+// the machine is started again: where it is sealed to what was started, that is
+// what keeps a program from taking it that gets onto the box afterwards. The
+// price is that this daemon, started again without the machine, can't open the
+// books either.
+func (d *daemon) measureReady(ctx context.Context, box *clinic) error {
+	if box.key.Status().Level != seal.Measured {
+		return nil
+	}
+	return seal.MeasureReady(ctx, d.config.TPM)
+}
+
 // opening lets one attempt at a time open the books of a box that is shut.
 type opening struct {
 	mu     sync.Mutex

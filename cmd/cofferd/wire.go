@@ -10,6 +10,7 @@ import (
 
 	"coffer/firmware-config"
 	"coffer/internal/access"
+	"coffer/internal/audit"
 	"coffer/internal/backup"
 	"coffer/internal/billing"
 	"coffer/internal/books"
@@ -108,14 +109,16 @@ func terminalID(name string) ident.ID[ident.Terminal] {
 	return ident.ID[ident.Terminal](sum[:16])
 }
 
-// close stops the till, gives the terminals up, closes the store and overwrites
-// the root key. A payment
-// that is still running is left to the next start.
+// close stops the till, gives the terminals up, puts on record that this is a
+// stop in order, closes the store and overwrites the root key. A payment that is
+// still running is left to the next start.
 func (c *clinic) close(ctx context.Context) error {
 	err := c.till.Close(ctx)
 	for _, t := range c.terminals {
 		err = firstError(err, t.Close())
 	}
+	stop := access.Request{Agent: c.identity.System("stop"), Action: access.StoreClose, Entity: access.Entity{Kind: access.KindStore}, Purpose: access.Operations}
+	err = firstError(err, c.vault.Record(context.WithoutCancel(ctx), stop, audit.OK))
 	err = firstError(err, c.vault.Close())
 	c.key.Wipe()
 	return err

@@ -52,6 +52,7 @@ const (
 	AuthorityWrite     Action = "authority.write"
 	StoreVerify        Action = "store.verify"
 	StoreOpen          Action = "store.open"
+	StoreClose         Action = "store.close"
 	StoreClock         Action = "store.clock"
 	SealRead           Action = "seal.read"
 	SealWrite          Action = "seal.write"

@@ -54,8 +54,9 @@ var (
 	// ErrPINShape: a PIN is not 6 to 12 digits.
 	ErrPINShape = fault.New(fault.Invalid, "A PIN is 6 to 12 digits. Correct it and send it again; no attempt was counted (SEAL-021).")
 	// ErrUnsignedBoot: the software that was started is not signed by the
-	// release key under the present epoch, or other software ran before.
-	ErrUnsignedBoot = fault.New(fault.Sealed, "The box was started with software that the release key has not signed for it: changed, too old, or not started by Coffer alone. Restart the box; if it stays so, start the other system slot, and treat the box as tampered with if you changed nothing (SEAL-022).")
+	// release key under the present epoch, or other software ran before, or the
+	// key was given out already since the machine was started (MeasureReady).
+	ErrUnsignedBoot = fault.New(fault.Sealed, "The books open once after each start of the machine, and only with software that the release key has signed for it. Restart the machine, not Coffer alone. If it stays so, the software is changed or too old: start the other system slot, and treat the box as tampered with if you changed nothing (SEAL-022).")
 	// ErrFirmwareChanged: PCR 7 is not what was sealed to.
 	ErrFirmwareChanged = fault.New(fault.Sealed, "The firmware's Secure Boot state has changed: its keys or lists (db, dbx) are others, or other signed software was started before Coffer. If you updated the firmware or those lists, open the store with the recovery sheet, which seals it anew. If nobody did, treat the box as tampered with (SEAL-023).")
 	// ErrSecureBootOff: PCR 7 says that Secure Boot checks nothing.

@@ -19,7 +19,7 @@ var actNames = map[access.Action]string{
 	access.BooksRead: "read the books", access.BooksSetup: "set up the books", access.BooksCheck: "checked the books",
 	access.BoxStatus: "looked at the box", access.TerminalStatus: "looked at the terminals", access.TerminalLock: "blocked a terminal", access.TerminalAttach: "plugged a terminal in or out",
 	access.TerminalWrite: "changed a terminal", access.AuthorityRead: "read the box's authority", access.AuthorityWrite: "made the box's authority",
-	access.StoreClock: "saw the clock set", access.StoreVerify: "verified the store", access.StoreOpen: "opened the store", access.StoreAnchor: "anchored the store",
+	access.StoreClose: "stopped in order", access.StoreClock: "saw the clock set", access.StoreVerify: "verified the store", access.StoreOpen: "opened the store", access.StoreAnchor: "anchored the store",
 	access.StoreCompact: "compacted the store", access.StoreRestore: "restored the store", access.StoreRetire: "retired the box",
 	access.StoreAcceptLoss: "accepted that a commit is lost",
 	access.SealRead:        "looked at the seal", access.SealWrite: "sealed anew", access.RecoveryMake: "made a recovery sheet",
