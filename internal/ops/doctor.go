@@ -59,6 +59,7 @@ func (o *Ops) Doctor(ctx context.Context, agent access.Agent) (Diagnosis, error)
 	if store != nil {
 		lines = append(lines, o.sheetLine(store.Seal, now), storeLine(store), checkLine(checked, now), o.booksLine(now), o.trailLine(store, now))
 		lines = append(lines, o.witnessLines(ctx, store, now)...)
+		lines = append(lines, safetyLines(store, now)...)
 		lines = append(lines, o.backupLines(ctx, agent, store)...)
 		for _, t := range store.Terminals {
 			lines = append(lines, terminalLine(terminalRow(t)))

@@ -13,7 +13,8 @@ import (
 // nightly chores are due.
 const nightHour = 2
 
-// Keep does what is to be done again and again, until stop is called: backups
+// Keep goes on with a re-key that a crash left unfinished. Then it does what is
+// to be done again and again, until stop is called: backups
 // as the boot file says, and each night the check of the books and the restore
 // drill. (The vault signs checkpoints by itself.) What fails is logged,
 // shown by Doctor, and tried again at the next time it is due.
@@ -31,6 +32,7 @@ func (o *Ops) Keep(ctx context.Context) (stop func()) {
 		defer backups.Wait()
 		tick := time.NewTicker(time.Minute)
 		defer tick.Stop()
+		o.keepOne("rekey", func() error { return o.finishRekey(ctx) })
 		for {
 			o.keep(ctx, o.machine.Now())
 			select {

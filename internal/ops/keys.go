@@ -144,6 +144,24 @@ func (o *Ops) finishRotation(ctx context.Context) error {
 	})
 }
 
+// finishRekey goes on with the re-key of buckets that was cut short, in the
+// daemon's name. Work goes on meanwhile.
+func (o *Ops) finishRekey(ctx context.Context) error {
+	store, _, _ := o.look()
+	if store == nil || len(store.Vault.Rekeying()) == 0 {
+		return nil
+	}
+	return o.changeSeal(ctx, o.machine.Daemon, access.KeyRotate, "rekey.finish", func(store *Store) ([]fact, error) {
+		begun := store.Vault.Rekeying()
+		for _, b := range begun {
+			if err := store.Vault.Rekey(ctx, request(o.machine.Daemon, access.KeyRotate), b); err != nil {
+				return nil, err
+			}
+		}
+		return []fact{{Key: "buckets", Value: strconv.Itoa(len(begun))}}, nil
+	})
+}
+
 // RekeyAll writes every record anew under fresh data keys, then rotates the
 // root. Work goes on meanwhile.
 func (o *Ops) RekeyAll(ctx context.Context, agent access.Agent, pin string) (Rotated, error) {

@@ -28,6 +28,18 @@ func (v *Vault) Buckets() []Bucket {
 	return all
 }
 
+// Rekeying returns the buckets whose re-key was begun and has not ended: Rekey
+// goes on with it.
+func (v *Vault) Rekeying() []Bucket {
+	var all []Bucket
+	for _, b := range v.published.Load().durable.slots {
+		if b.oldID != 0 {
+			all = append(all, b.bucket)
+		}
+	}
+	return all
+}
+
 // rekeys counts the buckets whose data key is due to be replaced, and those
 // where that is under way.
 func (s *state) rekeys() (due, begun int) {
