@@ -16,7 +16,7 @@ const anchorAgeMax = time.Hour
 // TPM, the journal, and the age of its keys.
 func safetyLines(store *Store, now time.Time) []Line {
 	v := store.Vault.Status()
-	lines := []Line{journalLine(store, v), keysLine(v)}
+	lines := []Line{commitsLine(store, v), keysLine(v)}
 	if store.Vault.Options().Anchor != nil {
 		lines = append(lines, anchorLine(store.Vault.Anchored(), now))
 	}
@@ -36,9 +36,9 @@ func anchorLine(at, now time.Time) Line {
 	return Line{OK, "anchor", "tied to the TPM's counter " + days(now.Sub(at)) + " ago", ""}
 }
 
-// journalLine says what the journal was good for at the opening, and whether
+// commitsLine says what the journal was good for at the opening, and whether
 // evidence lies beside it.
-func journalLine(store *Store, v vault.Status) Line {
+func commitsLine(store *Store, v vault.Status) Line {
 	count := func(pattern string) int {
 		found, err := filepath.Glob(filepath.Join(store.Vault.Options().Dir, pattern))
 		if err != nil {
