@@ -1,8 +1,13 @@
 package main
 
 import (
+	"encoding/json"
+	"flag"
 	"fmt"
+	"io"
+	"maps"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -89,7 +94,7 @@ func leaves(t *testing.T, path ...string) []string {
 type tried struct {
 	args    string
 	answers func() string
-	works   bool          // exit status 0
+	exit    int           // status; 3 may be 7, as the machine is
 	act     access.Action // of the event that it must leave
 }
 
@@ -99,37 +104,37 @@ func everyCommand(t *testing.T, sheet *recovery.Seed, secrets map[access.Role]st
 	none, right, wrong := typing(), typing(sheet.Text()), typing(recovery.New().Text())
 	person := func(who access.Role, n int) func() string { return signingIn(t, secrets, who, n) }
 	return []tried{
-		{"status", none, true, access.BoxStatus},
-		{"doctor", none, false, access.BackupRead},
-		{"verify", none, true, access.StoreVerify},
-		{"seal status", none, true, access.SealRead},
-		{"seal unlock", typing("271828"), false, access.StoreOpen},
-		{"seal reseal", none, true, access.SealWrite},
-		{"seal reseal --level measured", none, false, access.SealWrite},
-		{"recovery print", wrong, false, access.RecoveryTest},
-		{"recovery print --owner", typing("owner", "wrong", "000000"), false, access.SignIn},
-		{"recovery print --owner", person(access.Officer, 0), false, access.RecoveryMake},
-		{"recovery test", right, true, access.RecoveryTest},
-		{"recovery test", wrong, false, access.RecoveryTest},
-		{"recovery open --reason mainboard-exchanged", right, false, access.StoreOpen},
-		{"key rotate", none, true, access.KeyRotate},
-		{"backup create", none, true, access.BackupWrite},
-		{"backup create --target nowhere", none, false, access.BackupWrite},
-		{"backup list", none, true, access.BackupRead},
-		{"backup verify --level 1", none, true, access.BackupVerify},
-		{"backup verify --name none", none, false, access.BackupVerify},
-		{"backup drill", none, true, access.BackupDrill},
-		{"backup restore --reason the-box-burnt-down", right, false, access.StoreRestore},
-		{"audit tail", none, true, access.AuditTail},
-		{"audit verify", none, true, access.AuditVerify},
-		{"audit checkpoint", none, true, access.AuditCheckpoint},
-		{"audit export --plain --reason for-an-auditor " + filepath.Join(dir, "export"), person(access.Officer, 1), true, access.AuditExport},
-		{"store check", none, true, access.StoreVerify},
-		{"store compact", none, true, access.StoreCompact},
-		{"store accept-loss --yes --reason entered-them-again", none, false, access.StoreAcceptLoss},
-		{"ledger check", none, true, access.BooksCheck},
-		{"restore --reason the-box-burnt-down", right, false, access.StoreRestore},
-		{"retire --yes", person(access.FrontDesk, 0), false, access.StoreRetire},
+		{"status", none, 0, access.BoxStatus},
+		{"doctor", none, 3, access.BackupRead},
+		{"verify", none, 0, access.StoreVerify},
+		{"seal status", none, 0, access.SealRead},
+		{"seal unlock", typing("271828"), 1, access.StoreOpen},
+		{"seal reseal", none, 0, access.SealWrite},
+		{"seal reseal --level measured", none, 2, access.SealWrite},
+		{"recovery print", wrong, 4, access.RecoveryTest},
+		{"recovery print --owner", typing("owner", "wrong", "000000"), 4, access.SignIn},
+		{"recovery print --owner", person(access.Officer, 0), 4, access.RecoveryMake},
+		{"recovery test", right, 0, access.RecoveryTest},
+		{"recovery test", wrong, 12, access.RecoveryTest},
+		{"recovery open --reason mainboard-exchanged", right, 1, access.StoreOpen},
+		{"key rotate", none, 0, access.KeyRotate},
+		{"backup create", none, 0, access.BackupWrite},
+		{"backup create --target nowhere", none, 6, access.BackupWrite},
+		{"backup verify --level 1", none, 0, access.BackupVerify},
+		{"backup verify --name none", none, 6, access.BackupVerify},
+		{"backup drill", none, 0, access.BackupDrill},
+		{"backup list", none, 0, access.BackupRead},
+		{"backup restore --reason the-box-burnt-down", right, 1, access.StoreRestore},
+		{"audit tail", none, 0, access.AuditTail},
+		{"audit verify", none, 0, access.AuditVerify},
+		{"audit checkpoint", none, 0, access.AuditCheckpoint},
+		{"audit export --plain --reason for-an-auditor " + filepath.Join(dir, "export"), person(access.Officer, 1), 0, access.AuditExport},
+		{"store check", none, 0, access.StoreVerify},
+		{"store compact", none, 0, access.StoreCompact},
+		{"store accept-loss --yes --reason entered-them-again", none, 1, access.StoreAcceptLoss},
+		{"ledger check", none, 0, access.BooksCheck},
+		{"restore --reason the-box-burnt-down", right, 1, access.StoreRestore},
+		{"retire --yes", person(access.FrontDesk, 0), 4, access.StoreRetire},
 	}
 }
 
@@ -164,14 +169,22 @@ func TestEveryCommandLeavesAnEvent(t *testing.T) {
 			t.Errorf("cofferctl %s: in the walk: %v; it must be there or among those that ask nothing", name, used)
 		}
 	}
+	var shapes strings.Builder
 	for _, u := range uses {
 		from := b.tail(t)
-		out, talk, exit := b.answering(t, u.answers(), strings.Fields(u.args)...)
-		if u.works != (exit == 0) {
+		out, talk, exit := b.answering(t, u.answers(), append(strings.Fields(u.args), "--json")...)
+		if exit != u.exit && !(u.exit == 3 && exit == 7) {
 			t.Errorf("cofferctl %s exits %d:\n%s%s", u.args, exit, out, talk)
+		}
+		if exit == 0 {
+			fmt.Fprintf(&shapes, "%s\n", strings.ReplaceAll(u.args, b.dir, "DIR"))
+			for _, name := range jsonNames(t, out) {
+				fmt.Fprintf(&shapes, "\t%s\n", name)
+			}
 		}
 		demandEvent(t, u, from, b.tail(t))
 	}
+	demandShapes(t, shapes.String())
 	demandSame(t, before, b.tail(t), true)
 	r.signal(t, syscall.SIGTERM)
 	b.start(t)
@@ -187,6 +200,57 @@ func TestEveryCommandLeavesAnEvent(t *testing.T) {
 		t.Errorf("%d stops in order on record", stops)
 	}
 	b.must(t, 0, "", "audit", "verify")
+}
+
+var updateShapes = flag.Bool("update", false, "write testdata/commands.json-names anew")
+
+// demandShapes compares the names in what commands print with --json with
+// those that other people's scripts rely on.
+func demandShapes(t *testing.T, got string) {
+	t.Helper()
+	const golden = "testdata/commands.json-names"
+	if *updateShapes {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("the names in JSON answers are\n%s", got)
+	}
+}
+
+// jsonNames returns the names of the values in the JSON objects of out, sorted.
+func jsonNames(t *testing.T, out string) []string {
+	t.Helper()
+	names := map[string]bool{}
+	for d := json.NewDecoder(strings.NewReader(out)); ; {
+		var v any
+		if err := d.Decode(&v); err == io.EOF {
+			return slices.Sorted(maps.Keys(names))
+		} else if err != nil {
+			t.Fatalf("%v in %s", err, out)
+		}
+		addNames(names, "", v)
+	}
+}
+
+func addNames(names map[string]bool, at string, v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, inner := range v {
+			addNames(names, strings.TrimPrefix(at+"."+k, "."), inner)
+		}
+	case []any:
+		for _, inner := range v {
+			addNames(names, at+"[]", inner)
+		}
+	default:
+		names[at] = true
+	}
 }
 
 // demandEvent fails the test unless the events after those of before hold one
@@ -209,7 +273,7 @@ func demandEvent(t *testing.T, u tried, before, after []ops.TrailEvent) {
 		}
 		seen = append(seen, fmt.Sprintf("%s %s %s %s", e.Actor, e.Via, e.Act, e.Outcome))
 		refused := e.Outcome != "ok"
-		if e.Act == string(u.act) && e.Via == via && (u.works || refused || u.act == access.BackupRead || u.act == access.RecoveryTest) {
+		if e.Act == string(u.act) && e.Via == via && (u.exit == 0 || refused || u.act == access.BackupRead || u.act == access.RecoveryTest) {
 			if own == 0 {
 				return
 			}

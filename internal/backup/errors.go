@@ -22,6 +22,8 @@ var (
 	ErrOtherRoot = fault.New(fault.Conflict, "This backup was made before the box's root key was changed: only the recovery sheet opens it. Verify it at level 1, or make a new backup (BACKUP-006).")
 	// ErrGap: an increment between the full backup and a later increment is missing.
 	ErrGap = fault.New(fault.NotFound, textGap)
+	// ErrNoTarget: the boot file names no target of that name.
+	ErrNoTarget = fault.New(fault.NotFound, "There is no backup target of that name. cofferctl backup list names those that there are (BACKUP-010).")
 	// ErrNoBackup: the target holds no full backup of the store.
 	ErrNoBackup = fault.New(fault.NotFound, "There is no such backup at this target. Look at the list of backups, and at other targets (BACKUP-008).")
 	// ErrNoRecovery: there is no recovery key to which a backup could be sealed.
@@ -78,7 +80,7 @@ var codes = []struct {
 	{ErrDrill, "BACKUP-030"}, // wraps what it found
 	{ErrTruncated, "BACKUP-001"}, {ErrAuth, "BACKUP-002"}, {ErrSetMismatch, "BACKUP-003"}, {ErrForeign, "BACKUP-004"},
 	{ErrFormat, "BACKUP-005"}, {ErrOtherRoot, "BACKUP-006"}, {ErrGap, "BACKUP-007"},
-	{ErrNoBackup, "BACKUP-008"}, {ErrNoRecovery, "BACKUP-009"},
+	{ErrNoBackup, "BACKUP-008"}, {ErrNoTarget, "BACKUP-010"}, {ErrNoRecovery, "BACKUP-009"},
 	{ErrTarget, "BACKUP-020"}, {ErrTargetAbsent, "BACKUP-021"}, {ErrTargetUnmounted, "BACKUP-022"}, {ErrTargetFull, "BACKUP-023"},
 	{ErrTargetGone, "BACKUP-024"}, {ErrTargetRefused, "BACKUP-025"}, {ErrHostKey, "BACKUP-026"}, {ErrNameTaken, "BACKUP-027"},
 	{ErrReason, "BACKUP-031"}, {ErrPlanStale, "BACKUP-032"}, {ErrStoreInUse, "BACKUP-033"},

@@ -129,7 +129,7 @@ func (k *Keeper) target(name string) (*Target, error) {
 			return t, nil
 		}
 	}
-	return nil, ErrNoBackup
+	return nil, ErrNoTarget
 }
 
 func request(agent access.Agent, action access.Action) access.Request {

@@ -238,7 +238,7 @@ func TestTargetThatIsGone(t *testing.T) {
 	if err != nil || !s.Alarm || !errors.Is(s.Targets[0].Err, ErrTargetAbsent) || s.Targets[0].Last == nil || s.Targets[0].Last.OK {
 		t.Errorf("%+v, %v", s, err)
 	}
-	if _, err := c.k.BackUp(t.Context(), it, "no such target"); !errors.Is(err, ErrNoBackup) {
+	if _, err := c.k.BackUp(t.Context(), it, "no such target"); !errors.Is(err, ErrNoTarget) {
 		t.Error(err)
 	}
 }
