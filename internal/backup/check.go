@@ -46,11 +46,12 @@ func (k *Keeper) Verify(ctx context.Context, agent access.Agent, target, name st
 var errLevel = fault.New(fault.Invalid, "There is no such level of verification. Say 1, 2 or 3.")
 
 // find returns the backup of that name. Without a name it is the newest full
-// one; without a target, that of all targets that answer.
+// one by the box's own clock; without a target, that of all targets that answer.
 func (k *Keeper) find(ctx context.Context, target, name string) (*Target, Name, error) {
 	var newest *Target
 	var found Name
 	var failed error
+	now := k.clock()
 	for _, t := range k.options.Targets {
 		if target != "" && t.Name != target {
 			continue
@@ -65,7 +66,7 @@ func (k *Keeper) find(ctx context.Context, target, name string) (*Target, Name, 
 			case e.StoreID != k.key().StoreID():
 			case name != "" && e.Name.String() == name:
 				return t, e.Name, nil
-			case name == "" && e.Kind == Full && (newest == nil || e.Time.After(found.Time)):
+			case name == "" && e.Kind == Full && (newest == nil || newer(e.Name, found, now)):
 				newest, found = t, e.Name
 			}
 		}

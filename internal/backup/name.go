@@ -73,6 +73,16 @@ type Entry struct {
 	Bytes int64
 }
 
+// newer reports whether a is the newer of two backups of this box. One that is
+// dated ahead of the box's clock was made when that was wrong: it counts as
+// older than any that is not.
+func newer(a, b Name, now time.Time) bool {
+	if ahead := a.Time.After(now); ahead != b.Time.After(now) {
+		return !ahead
+	}
+	return a.Time.After(b.Time)
+}
+
 // sortEntries puts the newest first.
 func sortEntries(list []Entry) {
 	slices.SortFunc(list, func(a, b Entry) int {

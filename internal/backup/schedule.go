@@ -60,16 +60,16 @@ func (s *schedule) due(ctx context.Context) error {
 	for _, t := range k.options.Targets {
 		var err error
 		switch {
-		case !since(s.past.full[t.Name], night) || s.past.full[t.Name].Generation != k.key().Generation():
+		case !since(s.past.full[t.Name], night, now) || s.past.full[t.Name].Generation != k.options.Vault.Status().Generation:
 			err = s.try(ctx, t, TaskBackup, now, k.full)
-		case t.Hourly && !since(s.past.shipped[t.Name], hour):
+		case t.Hourly && !since(s.past.shipped[t.Name], hour, now):
 			err = s.try(ctx, t, TaskIncrement, now, k.increment)
 		}
 		if err != nil || ctx.Err() != nil {
 			return err
 		}
 	}
-	if s.past.newest.Before(night) || since(s.past.drill, night) {
+	if s.past.newest.Before(night) || since(s.past.drill, night, now) {
 		return nil
 	}
 	return s.drill(ctx, now)
@@ -78,7 +78,7 @@ func (s *schedule) due(ctx context.Context) error {
 // try does a task at a target, unless it failed only now.
 func (s *schedule) try(ctx context.Context, t *Target, task Task, now time.Time, do func(context.Context, access.Agent, *Target) Outcome) error {
 	at := string(task) + "/" + t.Name
-	if now.Sub(s.tried[at]) < retryAfter {
+	if s.justTried(at, now) {
 		return nil
 	}
 	if err := s.k.begin(task); errors.Is(err, ErrBusy) {
@@ -101,7 +101,7 @@ func (s *schedule) try(ctx context.Context, t *Target, task Task, now time.Time,
 
 // drill drills the newest backup once a night.
 func (s *schedule) drill(ctx context.Context, now time.Time) error {
-	if now.Sub(s.tried[string(TaskDrill)]) < retryAfter {
+	if s.justTried(string(TaskDrill), now) {
 		return nil
 	}
 	o, err := s.k.Drill(ctx, s.agent, "", "")
@@ -115,8 +115,18 @@ func (s *schedule) drill(ctx context.Context, now time.Time) error {
 	return err
 }
 
-// since reports whether a task went on at a moment or after it.
-func since(o *Outcome, moment time.Time) bool { return o != nil && !o.At.Before(moment) }
+// justTried reports whether a task was tried only now. A time that is still to
+// come is that of a clock which was set back since, and counts for nothing.
+func (s *schedule) justTried(what string, now time.Time) bool {
+	ago := now.Sub(s.tried[what])
+	return ago >= 0 && ago < retryAfter
+}
+
+// since reports whether a task went on at a moment or after it, and not at one
+// that is still to come, as justTried.
+func since(o *Outcome, moment, now time.Time) bool {
+	return o != nil && !o.At.Before(moment) && !o.At.After(now)
+}
 
 // lastNight returns the last moment at which a night's work began, in the
 // zone of now.

@@ -17,11 +17,17 @@ import (
 // the bubble's.
 func (c *clinic) bubbled(t *testing.T) *Keeper {
 	t.Helper()
+	return c.bubbledAt(t, time.Now)
+}
+
+// bubbledAt is bubbled with a clock of its own.
+func (c *clinic) bubbledAt(t *testing.T, now func() time.Time) *Keeper {
+	t.Helper()
 	o := c.options()
 	o.Anchor = nil
 	o.Dir = filepath.Join(t.TempDir(), "store")
 	zone := time.FixedZone("clinic", -5*3600)
-	o.Now = func() time.Time { return time.Now().In(zone) }
+	o.Now = func() time.Time { return now().In(zone) }
 	var err error
 	if c.v, err = vault.Create(context.Background(), system, o); err != nil {
 		t.Fatal(err)
@@ -164,4 +170,51 @@ func TestLastNight(t *testing.T) {
 			t.Errorf("%s: %s", now, got)
 		}
 	}
+}
+
+// TestClockThatWasAYearAhead: what was done while the clock was wrong keeps
+// nothing from being done once it is right, and calls nobody off.
+func TestClockThatWasAYearAhead(t *testing.T) {
+	c := newClinic(t)
+	if err := c.v.Close(); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var ahead atomic.Int64
+		ahead.Store(int64(365 * 24 * time.Hour))
+		k := c.bubbledAt(t, func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) })
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- k.Run(ctx, system) }()
+		time.Sleep(5 * time.Minute)
+		ahead.Store(0)
+		if s, err := k.Status(t.Context(), it); err != nil || !s.Alarm {
+			t.Errorf("a backup of next year is no alarm: %+v, %v", s, err)
+		}
+		time.Sleep(49 * time.Hour)
+		fulls, drills, hourly := times(t, k)
+		if len(fulls) < 3 || len(drills) < 3 || len(hourly) < 49 {
+			t.Errorf("%d backups, %d drills, %d hours", len(fulls), len(drills), len(hourly))
+		}
+		if p, err := k.past(t.Context(), request(system, access.BackupWrite)); err != nil || p.drill.Made.After(k.clock()) {
+			t.Errorf("the drill was of next year's backup: %+v, %v", p.drill, err)
+		}
+		list, _, err := c.target.List(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, increments, err := newestChain(list, c.key.StoreID(), k.clock()); err != nil || len(increments) < 18 {
+			t.Errorf("%d increments follow the newest backup, %v", len(increments), err)
+		}
+		if s, err := k.Status(t.Context(), it); err != nil || s.Alarm || s.Verified.After(k.clock()) || s.Newest.After(k.clock()) {
+			t.Errorf("%+v, %v", s, err)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if err := c.v.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }

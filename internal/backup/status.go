@@ -66,6 +66,7 @@ func (k *Keeper) Status(ctx context.Context, agent access.Agent) (Status, error)
 // past is what the store remembers of backups.
 type past struct {
 	newest, verified time.Time
+	sequence         uint64 // of the backup that was verified
 	drill            *Outcome
 	last             map[string]*Outcome // by target: the last backup or increment
 	full             map[string]*Outcome // by target: the last full backup that went well
@@ -103,7 +104,7 @@ func (p *past) add(o Outcome) {
 		p.last[o.Target] = &o
 		if o.OK {
 			p.full[o.Target], p.shipped[o.Target] = &o, &o
-			p.newest = later(p.newest, o.Made)
+			p.newest = o.Made
 		}
 	case TaskIncrement:
 		p.last[o.Target] = &o
@@ -113,8 +114,8 @@ func (p *past) add(o Outcome) {
 	case TaskDrill:
 		p.drill = &o
 	}
-	if o.OK && o.Level >= 2 {
-		p.verified = later(p.verified, o.Made)
+	if o.OK && o.Level >= 2 && o.Sequence >= p.sequence {
+		p.verified, p.sequence = o.Made, o.Sequence
 	}
 	p.judge(o)
 }
@@ -135,16 +136,10 @@ func (p *past) judge(o Outcome) {
 	}
 }
 
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
-// alarm reports whether people must act.
+// alarm reports whether people must act. A backup that is dated far ahead was
+// made by a clock that was wrong: how old it is nobody knows.
 func (p *past) alarm(now time.Time) bool {
-	return now.Sub(p.verified) > AgeMax || p.drill != nil && !p.drill.OK
+	return now.Sub(p.verified).Abs() > AgeMax || p.drill != nil && !p.drill.OK
 }
 
 func (p *past) copyOf(target string, e Entry) Copy {

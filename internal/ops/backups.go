@@ -171,7 +171,7 @@ func alarmOf(s backup.Status) *Reason {
 	case s.Newest.IsZero():
 		return &Reason{Code: "BACKUP-037", Words: "There is no backup yet. Make one now, and look why the nightly one was not made."}
 	}
-	return &Reason{Code: "BACKUP-038", Words: "The newest backup that was read back and found whole is older than 26 hours. Look at the targets below, make a backup now and verify it."}
+	return &Reason{Code: "BACKUP-038", Words: "The newest backup that was read back and found whole is older than 26 hours, or dated ahead of the clock. Look at the targets below, make a backup now and verify it."}
 }
 
 // How long somebody who asks for a task waits for the one under way, such as

@@ -82,6 +82,8 @@ func backupLine(s backup.Status, now time.Time) Line {
 		return Line{Fail, "backup", "there is none", "Make one now: cofferctl backup create."}
 	case s.Verified.IsZero():
 		return Line{Fail, "backup", "made " + days(now.Sub(s.Newest)) + " ago, none was ever verified", "Verify it now: cofferctl backup verify."}
+	case s.Verified.Sub(now) > backup.AgeMax:
+		return Line{Fail, "backup", "the newest verified one is dated " + days(s.Verified.Sub(now)) + " ahead of the clock", "Set the clock right, then make a backup: cofferctl backup create."}
 	case now.Sub(s.Verified) > backup.AgeMax:
 		return Line{Fail, "backup", "the newest verified one is " + days(now.Sub(s.Verified)) + " old", "Make one now (cofferctl backup create), verify it, and look why the nightly one failed."}
 	}

@@ -180,32 +180,33 @@ func (v *Vault) Close() error {
 
 // Status is what IT may know of the store: no client's data.
 type Status struct {
-	StoreID   ident.ID[ident.Store]
-	Sequence  uint64 // of the last commit
-	Records   uint64
-	Events    uint64
-	Keys      uint64
-	FileBytes int64
-	FreeBytes int64      // on the file system
-	Root      audit.Hash // of the audit tree
-	Warning   error      // ErrLost or ErrTornMeta, with its number; nil when there is none
-	Torn      bool       // a head page was damaged when the store was opened
-	Lost      uint64     // a commit that was confirmed and is not in the store; 0: none is known
-	LostAt    time.Time  // its wall clock; zero: none is known
-	Witness   Witness    // whether coffer.last could tell, when the store was opened
-	Journal   JournalState
-	Healed    Healed
-	Clean     bool // the file was as the last stop had left it, bit by bit
-	Due       int  // buckets whose data key is due to be replaced: Rekey
-	Rekeying  int  // buckets whose re-key was cut short, or is under way
-	Stopped   bool // the store takes no requests until it is opened again
+	StoreID    ident.ID[ident.Store]
+	Sequence   uint64 // of the last commit
+	Generation uint32 // of the root key
+	Records    uint64
+	Events     uint64
+	Keys       uint64
+	FileBytes  int64
+	FreeBytes  int64      // on the file system
+	Root       audit.Hash // of the audit tree
+	Warning    error      // ErrLost or ErrTornMeta, with its number; nil when there is none
+	Torn       bool       // a head page was damaged when the store was opened
+	Lost       uint64     // a commit that was confirmed and is not in the store; 0: none is known
+	LostAt     time.Time  // its wall clock; zero: none is known
+	Witness    Witness    // whether coffer.last could tell, when the store was opened
+	Journal    JournalState
+	Healed     Healed
+	Clean      bool // the file was as the last stop had left it, bit by bit
+	Due        int  // buckets whose data key is due to be replaced: Rekey
+	Rekeying   int  // buckets whose re-key was cut short, or is under way
+	Stopped    bool // the store takes no requests until it is opened again
 }
 
 // Status returns the present figures.
 func (v *Vault) Status() Status {
 	s := v.published.Load().durable
 	st := Status{
-		StoreID: v.keys.storeID, Sequence: s.seq, Records: s.records(), Events: s.tree.Size(), Keys: uint64(s.keys.Len()),
+		StoreID: v.keys.storeID, Sequence: s.seq, Generation: s.root.generation, Records: s.records(), Events: s.tree.Size(), Keys: uint64(s.keys.Len()),
 		Root: s.tree.Root(), Torn: v.torn, Lost: s.lost, LostAt: v.lostAt(s), Witness: v.witness, Journal: v.journalState, Healed: v.healed, Clean: v.clean, Stopped: v.stopped() != nil,
 	}
 	st.Due, st.Rekeying = s.rekeys()
