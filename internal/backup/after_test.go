@@ -210,3 +210,55 @@ func TestMediumThatCannotSync(t *testing.T) {
 	c.post(t, 1)
 	c.backUp(t)
 }
+
+// TestBackupInAnExchangeOfTheRoot: the store is under the next root already,
+// and the former one is still the key that the box works with.
+func TestBackupInAnExchangeOfTheRoot(t *testing.T) {
+	c := newClinic(t)
+	c.backUp(t)
+	next, err := seal.BeginRotation(t.Context(), c.device, c.place.Header, seal.Proof{Key: c.key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.Wipe()
+	if err := c.v.Rotate(t.Context(), request(system, access.KeyRotate), next); err != nil {
+		t.Fatal(err)
+	}
+	if o := c.backUp(t); o.Generation != next.Generation() {
+		t.Errorf("%+v", o)
+	}
+	c.post(t, 3)
+	if o := c.ship(t); o.Generation != next.Generation() {
+		t.Errorf("%+v", o)
+	}
+	at, device := emptyBox(t), sealtest.Another(t)
+	if _, err := plan(t, c.target, "", at).Execute(t.Context(), system, c.orders(device)); err != nil {
+		t.Fatal(err, seal.Detail(err), vault.Detail(err))
+	}
+	if n, _, _ := opens(t, device, at); n != 33 {
+		t.Errorf("%d entries came back", n)
+	}
+}
+
+// failingClose is a session whose end fails, as that of a connection that broke.
+type failingClose struct{ session }
+
+func (f failingClose) close() error { return errors.Join(ErrTargetGone, f.session.close()) }
+
+// TestSegmentsEndWithTheirConsumer: whoever takes no more, as when the disk is
+// full, is not called again, whatever the target says at the end.
+func TestSegmentsEndWithTheirConsumer(t *testing.T) {
+	c := newClinic(t)
+	c.backUp(t)
+	c.post(t, 3)
+	c.ship(t)
+	p := plan(t, c.target, "", emptyBox(t))
+	dial := c.target.dial
+	c.target.dial = func(ctx context.Context) (session, error) {
+		s, err := dial(ctx)
+		return failingClose{s}, err
+	}
+	for range segments(t.Context(), c.target, p.Header, p.chain.increments, p.opener(c.seed)) {
+		break
+	}
+}

@@ -33,7 +33,7 @@ func BenchmarkBackup(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		r, err := write(io.Discard, c.k.headerOf(held), s, held.Records())
+		r, err := write(io.Discard, c.k.headerOf(held, c.key), s, held.Records())
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -28,7 +28,7 @@ func Finish(p Place) error {
 	m := mover{base: p.base(), staging: staging, aside: filepath.Join(p.base(), string(aside))}
 	// The seal goes last: while the restored one is not in place, what stands
 	// there beside it is the old.
-	m.discard(filepath.Base(p.Header), filepath.Base(p.Header)+".prev")
+	m.discard(filepath.Base(p.Header), filepath.Base(p.previous()))
 	m.exchange(filepath.Base(p.Dir))
 	m.exchange(filepath.Base(p.Header))
 	m.clean()

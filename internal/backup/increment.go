@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"time"
 
 	"coffer/internal/access"
 	"coffer/internal/fault"
@@ -42,7 +43,7 @@ func (k *Keeper) shipped(ctx context.Context, t *Target) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	full, increments, err := newestChain(list, k.key().StoreID())
+	full, increments, err := newestChain(list, k.key().StoreID(), k.clock())
 	if err != nil {
 		return 0, err
 	}
@@ -55,14 +56,17 @@ func (k *Keeper) shipped(ctx context.Context, t *Target) (uint64, error) {
 // newestChain returns the newest full backup of a store and the increments
 // that follow it. With ErrNoBackup there is none; with ErrGap there are
 // increments after one that is missing.
-func newestChain(list []Entry, store ident.ID[ident.Store]) (Name, []Name, error) {
-	for _, e := range list { // the newest first
-		if e.Kind == Full && e.StoreID == store {
-			increments, err := chainAfter(list, e.Name)
-			return e.Name, increments, err
+func newestChain(list []Entry, store ident.ID[ident.Store], now time.Time) (full Name, increments []Name, err error) {
+	for _, e := range list {
+		if e.Kind == Full && e.StoreID == store && (full.Kind == 0 || newer(e.Name, full, now)) {
+			full = e.Name
 		}
 	}
-	return Name{}, nil, ErrNoBackup
+	if full.Kind == 0 {
+		return Name{}, nil, ErrNoBackup
+	}
+	increments, err = chainAfter(list, full)
+	return full, increments, err
 }
 
 // chainAfter returns the increments that follow a full backup, each going on
@@ -89,7 +93,10 @@ func chainAfter(list []Entry, full Name) ([]Name, error) {
 // writeIncrement ships what one increment holds and verifies its sum. It
 // returns the last commit that was shipped, and whether there is more.
 func (k *Keeper) writeIncrement(ctx context.Context, agent access.Agent, t *Target, after uint64, o *Outcome) (last uint64, more bool, err error) {
-	key := k.key()
+	key, err := keyAt(k.key(), k.options.Vault.Status().Generation)
+	if err != nil {
+		return after, false, err
+	}
 	s, err := sealerOf(key)
 	if err != nil {
 		return after, false, err
@@ -173,11 +180,11 @@ func segments(ctx context.Context, t *Target, full *Header, chain []Name, open o
 				at = d.Header.Sequence
 				return nil
 			})
-			if err != nil {
-				yield(vault.Segment{}, err)
+			if stopped {
 				return
 			}
-			if stopped {
+			if err != nil {
+				yield(vault.Segment{}, err)
 				return
 			}
 		}

@@ -8,6 +8,7 @@ import (
 
 	"coffer/internal/access"
 	"coffer/internal/audit"
+	"coffer/internal/seal"
 	"coffer/internal/vault"
 )
 
@@ -55,11 +56,7 @@ func (k *Keeper) full(ctx context.Context, agent access.Agent, t *Target) Outcom
 
 // writeFull streams a snapshot to the target.
 func (k *Keeper) writeFull(ctx context.Context, agent access.Agent, t *Target, o *Outcome) (Name, error) {
-	key := k.key()
-	s, err := sealerOf(key)
-	if err != nil {
-		return Name{}, err
-	}
+	newest := k.key() // before the snapshot: it has the next generation too, should that come
 	before, err := k.balance(ctx)
 	if err != nil {
 		return Name{}, err
@@ -76,7 +73,15 @@ func (k *Keeper) writeFull(ctx context.Context, agent access.Agent, t *Target, o
 	if before == after { // nobody posted in between: it is that of the snapshot
 		o.Balance = after
 	}
-	h := k.headerOf(held)
+	key, err := keyAt(newest, held.Generation)
+	if err != nil {
+		return Name{}, err
+	}
+	s, err := sealerOf(key)
+	if err != nil {
+		return Name{}, err
+	}
+	h := k.headerOf(held, key)
 	o.of(nameOf(h), h)
 	k.at(t.Name, h.Records)
 	var r Result
@@ -88,11 +93,11 @@ func (k *Keeper) writeFull(ctx context.Context, agent access.Agent, t *Target, o
 	return nameOf(h), err
 }
 
-// headerOf describes a snapshot.
-func (k *Keeper) headerOf(s *vault.Snapshot) *Header {
+// headerOf describes a snapshot whose root key is given.
+func (k *Keeper) headerOf(s *vault.Snapshot, key *seal.Key) *Header {
 	h := &Header{
 		Kind: Full, StoreID: s.StoreID, Time: k.clock().UTC(), Sequence: s.Seq, Generation: s.Generation,
-		Head: audit.Head{Size: s.AuditSize, Root: s.AuditRoot}, Set: setToken(k.key(), s.Set), Slot: k.key().Slot().Bytes(),
+		Head: audit.Head{Size: s.AuditSize, Root: s.AuditRoot}, Set: setToken(key, s.Set), Slot: key.Slot().Bytes(),
 	}
 	for _, c := range s.Counts {
 		h.Records += c.Count

@@ -26,6 +26,9 @@ type Place struct {
 // base returns the directory that holds both.
 func (p Place) base() string { return filepath.Dir(p.Dir) }
 
+// previous is the seal before the present one, which may stand alone.
+func (p Place) previous() string { return p.Header + ".prev" }
+
 // Plan is a restore that was not begun: what would come back, and what it
 // would replace. People see it before they decide.
 type Plan struct {

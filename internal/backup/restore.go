@@ -216,7 +216,8 @@ func (p *Plan) abandon(ctx context.Context, o Orders, staging string) error {
 
 // markReady is the commit point: from now on the restored store is the store.
 func (p *Plan) markReady(staging string) (aside string, err error) {
-	if p.Present {
+	_, err = os.Lstat(p.Place.previous())
+	if p.Present || err == nil {
 		aside = p.Place.nextAside()
 	}
 	path := filepath.Join(staging, readyName)

@@ -234,7 +234,7 @@ func TestRestoreOfAForgedBackup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := c.k.headerOf(held)
+	h := c.k.headerOf(held, c.key)
 	s, err := sealerOf(c.key)
 	if err != nil {
 		t.Fatal(err)
@@ -324,15 +324,7 @@ func TestIncrementsComeBack(t *testing.T) {
 	var names []string
 	for range 3 {
 		c.post(t, 2)
-		if err := c.k.begin(TaskIncrement); err != nil {
-			t.Fatal(err)
-		}
-		o := c.k.increment(t.Context(), system, c.target)
-		c.k.end()
-		if !o.OK || o.Task != TaskIncrement {
-			t.Fatalf("%+v", o)
-		}
-		names = append(names, o.Name)
+		names = append(names, c.ship(t).Name)
 	}
 	if o, err := c.k.Drill(t.Context(), it, "", ""); err != nil || !o.OK {
 		t.Fatalf("%+v, %v", o, err)
@@ -369,5 +361,26 @@ func TestRestoreIsCancelled(t *testing.T) {
 	}
 	if left, err := os.ReadDir(p.Place.base()); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestRestoreWhereOnlyAFormerSealIs: somebody has removed seal and store to
+// begin anew, and left coffer.seal.prev. It is set aside.
+func TestRestoreWhereOnlyAFormerSealIs(t *testing.T) {
+	c := newClinic(t)
+	c.backUp(t)
+	at, device := emptyBox(t), sealtest.Another(t)
+	if err := os.WriteFile(at.Header+".prev", []byte("former"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := plan(t, c.target, "", at).Execute(t.Context(), system, c.orders(device))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, _, _ := opens(t, device, at); n != 30 {
+		t.Errorf("%d entries", n)
+	}
+	if b, err := os.ReadFile(filepath.Join(at.base(), r.Aside, "coffer.seal.prev")); err != nil || string(b) != "former" {
+		t.Errorf("%q, %v", b, err)
 	}
 }

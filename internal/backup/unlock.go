@@ -60,6 +60,16 @@ func sealerOf(key *seal.Key) (sealer, error) {
 	}, nil
 }
 
+// keyAt returns the root key of a generation. While the root is being exchanged
+// the store may be of either.
+func keyAt(key *seal.Key, generation uint32) (*seal.Key, error) {
+	root, ok := key.At(generation)
+	if !ok {
+		return nil, ErrOtherRoot
+	}
+	return root, nil
+}
+
 // byBox returns the root of the header's generation and the stream key, for
 // the box that made the backup. It gives ErrForeign, ErrOtherRoot, or ErrAuth
 // when the backup is not signed by that root.
@@ -67,9 +77,9 @@ func (h *Header) byBox(key *seal.Key) (*seal.Key, streamKey, error) {
 	if h.StoreID != key.StoreID() {
 		return nil, nil, ErrForeign
 	}
-	root, ok := key.At(h.Generation)
-	if !ok {
-		return nil, nil, ErrOtherRoot
+	root, err := keyAt(key, h.Generation)
+	if err != nil {
+		return nil, nil, err
 	}
 	if err := h.signedBy(root); err != nil {
 		return nil, nil, err

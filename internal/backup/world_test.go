@@ -137,6 +137,20 @@ func (c *clinic) backUp(t testing.TB) Outcome {
 	return all[0]
 }
 
+// ship sends what was committed since the last backup, as each hour does.
+func (c *clinic) ship(t testing.TB) Outcome {
+	t.Helper()
+	if err := c.k.begin(TaskIncrement); err != nil {
+		t.Fatal(err)
+	}
+	defer c.k.end()
+	o := c.k.increment(t.Context(), system, c.target)
+	if !o.OK || o.Task != TaskIncrement {
+		t.Fatalf("%+v", o)
+	}
+	return o
+}
+
 // path is where a backup lies.
 func (c *clinic) path(name string) string { return filepath.Join(c.media, name) }
 
