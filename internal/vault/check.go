@@ -153,7 +153,7 @@ func (v *Vault) checkPages() error {
 		var first error
 		for problem := range p.tx.Check() {
 			if first == nil {
-				first = fault.Wrap(problem, fault.Corrupt, "The pages of the store file contradict each other. Stop, and call IT.")
+				first = problem
 			}
 		}
 		return first

@@ -165,10 +165,10 @@ type published struct{ durable, coming *state }
 
 // snapshot begins a reading transaction and returns the state it belongs to.
 func (v *Vault) snapshot() (*pages, *state, error) {
-	if err := v.stopped(); err != nil {
-		return nil, nil, err
-	}
 	for {
+		if err := v.stopped(); err != nil { // the file may be at a commit that nobody will publish
+			return nil, nil, err
+		}
 		if v.Closed() {
 			return nil, nil, errClosed
 		}

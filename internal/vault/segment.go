@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"coffer/internal/access"
@@ -67,21 +68,25 @@ type heldFile struct {
 // has the commit after, oldest first. It runs between two commits.
 func (v *Vault) holdJournals(after uint64) ([]heldFile, error) {
 	paths, _, err := journalPaths(v.options.Dir)
+	if err != nil {
+		return nil, err
+	}
 	var files []heldFile
-	for i := len(paths) - 1; i >= 0 && err == nil; i-- {
-		var f *os.File
-		if f, err = openRegular(paths[i], os.O_RDONLY); err != nil {
-			break
+	for _, path := range slices.Backward(paths) {
+		f, err := openRegular(path, os.O_RDONLY)
+		if err != nil {
+			return files, err
 		}
-		var info os.FileInfo
-		if info, err = f.Stat(); err == nil {
-			files = append([]heldFile{{f, info.Size()}}, files...)
+		info, err := f.Stat()
+		if err != nil {
+			return files, cmp.Or(err, f.Close())
 		}
-		if first, ok := firstFrame(f, info.Size()); err == nil && ok && first <= after {
+		files = slices.Insert(files, 0, heldFile{f, info.Size()})
+		if first, ok := firstFrame(f, info.Size()); ok && first <= after {
 			break
 		}
 	}
-	return files, err
+	return files, nil
 }
 
 // firstFrame returns the sequence number that the first frame of a journal
