@@ -85,7 +85,7 @@ func (c *cli) auditExport() *cobra.Command {
 	var q control.ExportAsked
 	cmd := &cobra.Command{
 		Use: "export FILE", Short: "write the trail for an auditor; the privacy officer signs in",
-		Long:    "export writes the whole trail with its checkpoints and proofs to a file that must\nnot exist yet, encrypted with a passphrase that is shown once. cofferverify reads\nit, on any machine.",
+		Long:    "export writes the whole trail with its checkpoints to a file that must not exist\nyet, encrypted with a passphrase that is shown once. cofferverify reads\nit, on any machine.",
 		Example: "  cofferctl audit export /media/stick/audit.ndjson.age\n  cofferctl audit export --redacted audit.ndjson.age", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			redacted, err := cmd.Flags().GetBool("redacted")
@@ -187,6 +187,7 @@ func (c *cli) ledgerCommand() *cobra.Command {
 
 func printBooks(p *printer, b ops.BooksVerified) {
 	p.pair("books", fmt.Sprintf("%d entries, %d postings, %d open items, %d pending", b.Books.Entries, b.Books.Postings, b.Books.Items, b.Books.Pending))
+	p.pair("payments", fmt.Sprintf("%d attempts compared with the books", b.Payments.Attempts))
 	for _, f := range b.Findings {
 		p.pair("FOUND", fmt.Sprintf("%s, %s %d: %s", f.Part, f.Where, f.Position, f.What))
 	}

@@ -3,6 +3,7 @@ package ops
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"coffer/internal/access"
 	"coffer/internal/books"
@@ -36,22 +37,17 @@ func (o *Ops) CheckBooks(ctx context.Context, agent access.Agent) (BooksVerified
 		if report, err = books.Check(tx); err != nil || store.Till == nil {
 			return err
 		}
-		payments, err = till.Check(tx)
+		payments, b.Payments.Attempts, err = till.Check(tx)
 		return err
 	})
 	var f *fault.Error
 	if errors.As(err, &f) && f.Kind() == fault.Corrupt {
-		b.Findings = append(b.Findings, PartFinding{Part: "books", Where: "journal", What: "the journal cannot be read to its end"})
+		b.Findings = append(b.Findings, unreadableBooks)
 	} else if err != nil {
 		return BooksVerified{}, err
 	}
-	b.Books = BooksChecked{Entries: report.Entries, Postings: report.Postings, Items: report.Items, Pending: report.Pending}
-	for _, f := range report.Findings {
-		b.Findings = append(b.Findings, booksFinding(f))
-	}
-	for _, f := range payments {
-		b.Findings = append(b.Findings, PartFinding{Part: "payments", Where: f.Attempt.String(), What: f.What})
-	}
+	b.Books = booksChecked(report)
+	b.Findings = slices.Concat(b.Findings, booksFindings(report), paymentFindings(payments))
 	b.OK = len(b.Findings) == 0
 	r := upkeepRecord{Chore: choreBooks, OK: b.OK}
 	if !b.OK {

@@ -10,6 +10,7 @@ import (
 	"coffer/internal/books"
 	"coffer/internal/fault"
 	"coffer/internal/ident"
+	"coffer/internal/till"
 	"coffer/internal/vault"
 )
 
@@ -61,8 +62,7 @@ type PartFinding struct {
 }
 
 // Verify reads and checks the whole store, the audit tree, the books, and every
-// payment against the books. It
-// returns a Verification with OK false and its findings when something is
+// payment against the books. It returns a Verification with OK false and its findings when something is
 // wrong, and an error only when it could not look. Payments go on meanwhile.
 // It is refused as Sealed while there is no store, with the reason.
 func (o *Ops) Verify(ctx context.Context, agent access.Agent) (Verification, error) {
@@ -108,10 +108,8 @@ func verify(ctx context.Context, agent access.Agent, store *Store) (Verification
 	if err != nil {
 		return unreadable(v, err)
 	}
-	v.Books = BooksChecked{Entries: report.Entries, Postings: report.Postings, Items: report.Items, Pending: report.Pending}
-	for _, f := range report.Findings {
-		v.Findings = append(v.Findings, booksFinding(f))
-	}
+	v.Books = booksChecked(report)
+	v.Findings = append(v.Findings, booksFindings(report)...)
 	if store.Till == nil {
 		return v, nil
 	}
@@ -120,9 +118,7 @@ func verify(ctx context.Context, agent access.Agent, store *Store) (Verification
 		return unreadable(v, err)
 	}
 	v.Payments.Attempts = compared
-	for _, f := range payments {
-		v.Findings = append(v.Findings, PartFinding{Part: "payments", Where: f.Attempt.String(), What: f.What})
-	}
+	v.Findings = append(v.Findings, paymentFindings(payments)...)
 	return v, nil
 }
 
@@ -134,8 +130,29 @@ func unreadable(v Verification, err error) (Verification, error) {
 	if len(v.Findings) == 0 && !damaged {
 		return Verification{}, err
 	}
-	v.Findings = append(v.Findings, PartFinding{Part: "books", Where: "journal", What: "the journal cannot be read to its end"})
+	v.Findings = append(v.Findings, unreadableBooks)
 	return v, nil
+}
+
+// unreadableBooks is the finding of books that are damaged.
+var unreadableBooks = PartFinding{Part: "books", Where: "journal", What: "the journal cannot be read to its end"}
+
+func booksChecked(r books.Report) BooksChecked {
+	return BooksChecked{Entries: r.Entries, Postings: r.Postings, Items: r.Items, Pending: r.Pending}
+}
+
+func booksFindings(r books.Report) (all []PartFinding) {
+	for _, f := range r.Findings {
+		all = append(all, booksFinding(f))
+	}
+	return all
+}
+
+func paymentFindings(found []till.Finding) (all []PartFinding) {
+	for _, f := range found {
+		all = append(all, PartFinding{Part: "payments", Where: f.Attempt.String(), What: f.What})
+	}
+	return all
 }
 
 func storeFinding(f vault.Finding) PartFinding {

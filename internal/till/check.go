@@ -20,20 +20,20 @@ type Finding struct {
 // Check compares every attempt with its ledger entries: money that moved is
 // posted, once and for the same amount; money that did not is released; what is
 // not resolved is pending. An approval that belongs to no attempt is a finding
-// too, until two people have decided. It returns what does not agree, and an error only
-// when it cannot read.
-func Check(tx *vault.Tx) ([]Finding, error) {
-	var found []Finding
+// too, until two people have decided. It returns what does not agree, how many
+// attempts it compared, and an error only when it cannot read.
+func Check(tx *vault.Tx) (found []Finding, compared uint64, err error) {
 	refs := map[string]bool{}
 	for row, err := range attempts.All(tx) {
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		a := &row.Shared
 		what, err := checkOne(tx, a)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
+		compared++
 		if what == "" && a.Ref != "" && refs[a.Ref] {
 			what = "Its reference was used before."
 		}
@@ -43,16 +43,15 @@ func Check(tx *vault.Tx) ([]Finding, error) {
 		}
 	}
 	waiting, err := checkStrays(tx)
-	return append(found, waiting...), err
+	return append(found, waiting...), compared, err
 }
 
 // Check is the function Check in a view of its own, for whoever may verify the
-// store. It also returns how many attempts it compared.
+// store.
 func (t *Till) Check(ctx context.Context, agent access.Agent) (found []Finding, compared uint64, err error) {
 	request := access.Request{Agent: agent, Action: access.StoreVerify, Entity: access.None, Purpose: access.Operations}
 	err = t.vault.View(ctx, request, func(tx *vault.Tx) error {
-		compared = attempts.Count(tx)
-		found, err = Check(tx)
+		found, compared, err = Check(tx)
 		return err
 	})
 	return found, compared, err

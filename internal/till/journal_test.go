@@ -96,7 +96,7 @@ func (b *bench) now(a attempt) (now attempt, found []Finding) {
 			return err
 		}
 		now = row.Shared
-		found, err = Check(tx)
+		found, _, err = Check(tx)
 		return err
 	}); err != nil {
 		b.t.Fatal(err)

@@ -254,7 +254,7 @@ func (d *Desk) AwaitReady(ctx context.Context) error {
 func (d *Desk) Check(ctx context.Context) (found []till.Finding, net money.Amount, err error) {
 	req := access.Request{Agent: d.IT, Action: access.StoreVerify, Entity: access.Entity{Kind: access.KindStore}, Purpose: access.Operations}
 	err = d.Vault.View(ctx, req, func(tx *vault.Tx) error {
-		if found, err = till.Check(tx); err != nil {
+		if found, _, err = till.Check(tx); err != nil {
 			return err
 		}
 		net, err = till.Net(tx)
