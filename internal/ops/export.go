@@ -116,8 +116,7 @@ func (o *Ops) forgetOld() {
 	}
 	for id, p := range o.pending {
 		if now.After(p.until) {
-			p.seed.Wipe()
-			delete(o.pending, id)
+			o.dropSheet(id)
 		}
 	}
 }

@@ -104,10 +104,13 @@ func (o *Ops) rotate(ctx context.Context, agent access.Agent, store *Store, pin 
 		next.Wipe()
 		return Rotated{}, err
 	}
-	o.newKey(next)
 	p := o.machine.Proof(pin)
 	p.Key = next
-	if err := seal.EndRotation(ctx, o.machine.TPM, o.machine.Header, p); err != nil {
+	// EndRotation wipes the former root in next: nobody may have it from there.
+	// Until then the former key serves, which has both.
+	err = seal.EndRotation(ctx, o.machine.TPM, o.machine.Header, p)
+	o.newKey(next)
+	if err != nil {
 		return Rotated{}, err
 	}
 	return Rotated{At: o.machine.Now(), Generation: next.Generation()}, o.sealChanged(ctx)

@@ -23,7 +23,7 @@ import (
 // whoever can is root on the box.
 type refusal struct {
 	At   time.Time `json:"at"`
-	What string    `json:"what"` // "open", "pin", "sheet" or "recovered"
+	What string    `json:"what"` // "open", "pin", "sheet", "restore" or "recovered"
 	Code string    `json:"code"` // such as SEAL-003
 	Via  string    `json:"via,omitempty"`
 }
@@ -55,8 +55,7 @@ func (o *Ops) remember(r refusal) {
 
 var errRefusals = fault.New(fault.Unavailable, "The list of failed openings, coffer.refused, can't be read or removed. Look at the state directory's disk and its rights, then start Coffer again.")
 
-// recordRefusals puts what was remembered into the trail and forgets it. Lines
-// that are none are counted in the last event.
+// recordRefusals puts what was remembered into the trail and forgets it.
 func (o *Ops) recordRefusals(ctx context.Context, v *vault.Vault) error {
 	fi, err := os.Lstat(o.refusalsPath())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -118,6 +117,9 @@ func parseRefusals(text []byte) []refusal {
 			r = refusal{What: "unreadable"}
 		}
 		all = append(all, r)
+	}
+	if lines.Err() != nil { // one that is too long, and all behind it
+		all = append(all, refusal{What: "unreadable"})
 	}
 	return all
 }

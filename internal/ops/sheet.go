@@ -183,18 +183,17 @@ func twoGroups(papers []Paper) []Asked {
 // asked for, in that order. PIN is the present one, if there is one.
 func (o *Ops) ConfirmSheet(ctx context.Context, agent access.Agent, id string, answers []string, pin string) error {
 	err := o.changeSeal(ctx, agent, access.RecoveryMake, "sheet.confirm", func(store *Store) ([]fact, error) {
-		p, err := o.takeSheet(id, answers)
+		public, err := o.takeSheet(id, answers)
 		if err != nil {
 			return nil, err
 		}
-		if err := seal.SetRecovery(ctx, o.machine.TPM, o.machine.Header, o.proof(store, pin), p.seed.Public()); err != nil {
+		if err := seal.SetRecovery(ctx, o.machine.TPM, o.machine.Header, o.proof(store, pin), public); err != nil {
 			return nil, err
 		}
-		fingerprint := p.seed.Public().Fingerprint()
+		fingerprint := public.Fingerprint()
 		o.mu.Lock()
-		delete(o.pending, id)
+		o.dropSheet(id)
 		o.mu.Unlock()
-		p.seed.Wipe()
 		return []fact{{Key: "sheet", Value: hex.EncodeToString(fingerprint[:])}}, o.sealChanged(ctx)
 	})
 	if err == nil {
@@ -212,27 +211,35 @@ func (o *Ops) ConfirmSheetByProof(ctx context.Context, agent access.Agent, id st
 	return o.ConfirmSheet(ctx, o.machine.Daemon, id, answers, pin)
 }
 
-// takeSheet returns the waiting sheet if the answers are right.
-func (o *Ops) takeSheet(id string, answers []string) (*pendingSheet, error) {
+// dropSheet overwrites a waiting sheet, if it is still there. The mutex is held.
+func (o *Ops) dropSheet(id string) {
+	if p := o.pending[id]; p != nil {
+		p.seed.Wipe()
+		delete(o.pending, id)
+	}
+}
+
+// takeSheet returns the public half of the waiting sheet if the answers are
+// right. The sheet itself waits on, and may be forgotten at any moment.
+func (o *Ops) takeSheet(id string, answers []string) (recovery.Public, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.forgetOld()
 	p := o.pending[id]
 	if p == nil {
-		return nil, errSheetGone
+		return recovery.Public{}, errSheetGone
 	}
 	for i, want := range p.answers {
 		if i < len(answers) && sameGroup(answers[i], want) {
 			continue
 		}
 		if p.tries++; p.tries >= sheetTries {
-			p.seed.Wipe()
-			delete(o.pending, id)
-			return nil, errSheetGone
+			o.dropSheet(id)
+			return recovery.Public{}, errSheetGone
 		}
-		return nil, fault.New(fault.Invalid, "Group %v that you typed is not what the sheet says. Look at the paper again: it must be readable the day it is needed.", fault.Int(i+1))
+		return recovery.Public{}, fault.New(fault.Invalid, "Group %v that you typed is not what the sheet says. Look at the paper again: it must be readable the day it is needed.", fault.Int(i+1))
 	}
-	return p, nil
+	return p.seed.Public(), nil
 }
 
 // sameGroup compares a typed group with a printed one as package recovery
