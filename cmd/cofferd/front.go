@@ -64,7 +64,8 @@ func (f *front) show(ctx context.Context, s scene) {
 	f.log.Info("serving", "address", f.listener.Addr().String())
 }
 
-// stop waits for pages that are being answered, ten seconds at most.
+// stop waits for pages that are being answered, ten seconds at most, and cuts
+// off the others: what they still read keeps the store from being closed.
 func (f *front) stop() error {
 	if f.server == nil {
 		return f.listener.Close()
@@ -74,5 +75,8 @@ func (f *front) stop() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	return f.server.Shutdown(ctx)
+	if err := f.server.Shutdown(ctx); err != nil {
+		return errors.Join(err, f.server.Close())
+	}
+	return nil
 }

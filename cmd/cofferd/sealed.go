@@ -94,8 +94,7 @@ func (d *daemon) shut(why error) {
 // awaitOpening shows why the books are shut until somebody opens them, with a
 // PIN or the recovery sheet, or ctx is done; then it returns nil.
 func (d *daemon) awaitOpening(ctx context.Context, why error) (*clinic, error) {
-	d.shut(why)
-	if err := d.showSealed(ctx, why); err != nil {
+	if err := d.showShut(ctx, why); err != nil {
 		return nil, err
 	}
 	select {
@@ -115,6 +114,14 @@ func (d *daemon) awaitOpening(ctx context.Context, why error) (*clinic, error) {
 	default:
 		return nil, nil
 	}
+}
+
+// showShut is shut with its page, before anybody's attempt to open.
+func (d *daemon) showShut(ctx context.Context, why error) error {
+	d.opening.mu.Lock()
+	defer d.opening.mu.Unlock()
+	d.shut(why)
+	return d.showSealed(ctx, why)
 }
 
 // showSealed shows the page that says why the books are shut. Its certificate

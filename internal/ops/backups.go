@@ -334,11 +334,13 @@ func (o *Ops) Begin(ctx context.Context, agent access.Agent, task Task) error {
 	if progressOf(k) != nil {
 		return backup.ErrBusy
 	}
-	o.begun.Add(1)
-	go func() {
-		defer o.begun.Done()
-		o.keepOne(string(task), func() error { return do(context.WithoutCancel(ctx)) })
-	}()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(o.ending, cancel)
+	o.begun.Go(func() {
+		defer cancel()
+		defer stop()
+		o.keepOne(string(task), func() error { return do(ctx) })
+	})
 	return nil
 }
 

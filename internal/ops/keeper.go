@@ -17,7 +17,8 @@ const nightHour = 2
 // to be done again and again, until stop is called: backups
 // as the boot file says, and each night the check of the books and the restore
 // drill. (The vault signs checkpoints by itself.) What fails is logged,
-// shown by Doctor, and tried again at the next time it is due.
+// shown by Doctor, and tried again at the next time it is due. stop also breaks
+// off what pages began (Begin): Rest waits for it.
 func (o *Ops) Keep(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -44,6 +45,7 @@ func (o *Ops) Keep(ctx context.Context) (stop func()) {
 	}()
 	return func() {
 		cancel()
+		o.end()
 		<-done
 	}
 }

@@ -69,11 +69,13 @@ type Ops struct {
 	pending map[string]*pendingSheet
 	exports map[string]*pendingExport
 
-	verifying sync.Mutex     // held by the one Verify that runs
-	changing  sync.Mutex     // held by what changes seal, root key or data keys
-	begun     sync.WaitGroup // tasks that pages began
-	over      chan struct{}  // closed when the box was retired
-	retired   func()         // closes it
+	verifying sync.Mutex      // held by the one Verify that runs
+	changing  sync.Mutex      // held by what changes seal, root key or data keys
+	begun     sync.WaitGroup  // tasks that pages began
+	ending    context.Context // done when those are to be broken off
+	end       func()
+	over      chan struct{} // closed when the box was retired
+	retired   func()        // closes it
 }
 
 // check is a check of the whole store: that at opening, or a Verify.
@@ -88,7 +90,9 @@ func New(m Machine) *Ops {
 		m.Log = slog.New(slog.DiscardHandler)
 	}
 	over := make(chan struct{})
+	ending, end := context.WithCancel(context.Background())
 	return &Ops{
+		ending: ending, end: end,
 		over: over, retired: sync.OnceFunc(func() { close(over) }),
 		machine: m, started: m.Now(), setUp: newCeremony(), memory: newMemory(),
 		pending: map[string]*pendingSheet{}, exports: map[string]*pendingExport{},
