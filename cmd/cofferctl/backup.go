@@ -106,7 +106,7 @@ func (c *cli) backupVerify() *cobra.Command {
 			return answer(c, cmd.Context(), verifyTimeout, post[ops.BackupVerified]("backups/verify", q), printBackupVerified, backupVerifiedExit)
 		},
 	}
-	cmd.Flags().StringVar(&q.Target, "target", "", "name of the target (default: the first)")
+	cmd.Flags().StringVar(&q.Target, "target", "", "name of the target (default: the one with the newest backup)")
 	cmd.Flags().StringVar(&q.Name, "name", "", "name of the backup (default: the newest)")
 	cmd.Flags().IntVar(&q.Level, "level", 2, "1, 2 or 3")
 	return cmd

@@ -4,17 +4,20 @@
 //	cofferctl status     how the box is
 //	cofferctl doctor     what needs doing, a line per check
 //	cofferctl verify     read and check everything that is stored
+//	cofferctl seal, key, recovery, backup, restore, audit, ledger, store, retire
 //
 // Data goes to standard output, talk to standard error. With --json the data
-// is one JSON object with stable, snake_case names. It never asks a question,
-// and colours only a terminal, unless NO_COLOR is set.
+// is one JSON object with stable, snake_case names. What it has to ask, such as
+// a PIN or the recovery sheet, it asks at the terminal, or reads with --stdin.
+// It colours only a terminal, unless NO_COLOR is set.
 //
 // Exit status: 0 done · 1 failed · 2 usage · 3 done with warnings · 4 not
-// allowed · 5 sealed · 6 not found · 7 a check failed · 10 no store · 130
-// interrupted. Treat any other as failed.
+// allowed · 5 sealed · 6 not found · 7 a check failed · 10 no store · 11 store
+// in use · 12 wrong recovery sheet · 130 interrupted. Treat any other as failed.
 //
 // It trusts whatever answers at the socket, whose directory only root and the
-// daemon can write to. It holds no key and opens no file of the store.
+// daemon can write to; while none answers, doctor, seal status, recovery open
+// and restore start cofferd console. It opens no file of the store.
 package main
 
 import (

@@ -154,8 +154,8 @@ func printResealed(p *printer, r ops.Resealed) {
 	p.pair("sealed anew", fmt.Sprintf("level %s, generation %d, PIN %s", r.Seal.Level, r.Seal.Generation, yesNo(r.Seal.PIN)))
 }
 
-// sealed asks how the seal is, for commands that need to know whether there is
-// a PIN.
+// sealState asks how the seal is, for commands that need to know whether there
+// is a PIN or a recovery sheet.
 func (c *cli) sealState(ctx context.Context) (sealNow, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()

@@ -5,6 +5,7 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 
 	"coffer/internal/ident"
@@ -31,9 +32,9 @@ func newAuths() auths { return auths{Generation: newAuth(), Anchor: newAuth(), A
 // newAuth draws one value: 16 random bytes as text, which fits every index and
 // hierarchy. crypto/rand.Read does not fail.
 func newAuth() string {
-	var b [32]byte
+	var b [16]byte
 	rand.Read(b[:])
-	return authText(b)
+	return hex.EncodeToString(b[:])
 }
 
 // wrap encrypts the values under the root key of generation gen.

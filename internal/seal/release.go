@@ -272,7 +272,7 @@ func (s *tpmSlot) provesBooted(file, booted []byte) error {
 	return err
 }
 
-// sameRelease reports whether the software PCR still has the value at which
+// atUnseal reports whether the software PCR still has the value at which
 // the key was unsealed.
 func (m *tpm) atUnseal(booted []byte) (bool, error) {
 	now, err := m.readPCR(softwarePCR)

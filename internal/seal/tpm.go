@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -274,7 +273,3 @@ func (m *tpm) owner(dir sessionDirection) tpm2.AuthHandle {
 func (m *tpm) storageKey(dir sessionDirection) tpm2.AuthHandle {
 	return tpm2.AuthHandle{Handle: storageKeyHandle, Name: m.srkName, Auth: m.session("", dir)}
 }
-
-// authText spells 32 secret bytes as an authorization value without a zero
-// byte, within the 32 bytes that a SHA-256 index allows.
-func authText(b [32]byte) string { return hex.EncodeToString(b[:16]) }
