@@ -57,6 +57,7 @@ const (
 	SealRead           Action = "seal.read"
 	SealWrite          Action = "seal.write"
 	RecoveryMake       Action = "recovery.make"
+	RecoveryRead       Action = "recovery.read"
 	RecoveryTest       Action = "recovery.test"
 	KeyRotate          Action = "key.rotate"
 	ClientShred        Action = "client.shred"

@@ -139,7 +139,7 @@ func TestParseRefuses(t *testing.T) {
 func TestITIsBlind(t *testing.T) {
 	allowed := []Action{
 		SessionClose, BoxStatus, TerminalStatus, TerminalWrite, StoreVerify, StoreCompact, StoreAcceptLoss,
-		SealRead, SealWrite, RecoveryTest, KeyRotate, BackupRead, BackupWrite, BackupVerify, BackupDrill,
+		SealRead, SealWrite, RecoveryRead, RecoveryTest, KeyRotate, BackupRead, BackupWrite, BackupVerify, BackupDrill,
 		BooksCheck, AuditTail, AuditVerify, AuditCheckpoint, AuditWitness,
 	}
 	it := agentOf(NewIssuer(), IT)

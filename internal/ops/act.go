@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"slices"
 
 	"coffer/internal/access"
 	"coffer/internal/audit"
@@ -46,20 +47,26 @@ func (o *Ops) act(ctx context.Context, agent access.Agent, action access.Action,
 		return err
 	}
 	facts, err := do(store)
-	outcome := audit.OK
-	if err != nil {
-		outcome = audit.Refused
-		facts = append(facts, fact{Key: "fault", Value: fault.KindOf(err).String()})
-		if code := Code(err); code != "" {
-			facts = append(facts, fact{Key: "code", Value: code})
-		}
-	}
-	facts = append([]fact{{Key: "act", Value: what}, {Key: "step", Value: "ended"}}, facts...)
+	outcome, why := ended(err)
+	facts = slices.Concat([]fact{{Key: "act", Value: what}, {Key: "step", Value: "ended"}}, facts, why)
 	recorded := store.Vault.Record(context.WithoutCancel(ctx), r, outcome, facts...)
 	if err != nil {
 		return err // the act's own failure is what its caller must know
 	}
 	return recorded
+}
+
+// ended returns the outcome of what was done, and what an event says of why it
+// was not.
+func ended(why error) (audit.Outcome, []fact) {
+	if why == nil {
+		return audit.OK, nil
+	}
+	facts := []fact{{Key: "fault", Value: fault.KindOf(why).String()}}
+	if code := Code(why); code != "" {
+		facts = append(facts, fact{Key: "code", Value: code})
+	}
+	return audit.Refused, facts
 }
 
 // changeSeal is act for what changes the header or the root key: one at a time.

@@ -17,17 +17,10 @@ func (o *Ops) Attempted(ctx context.Context, agent access.Agent, action access.A
 	if store == nil {
 		return nil
 	}
-	outcome, facts := audit.OK, []fact{{Key: "asked", Value: asked}}
-	if why != nil {
-		outcome = audit.Refused
-		kind := fault.KindOf(why)
-		if kind == fault.Denied || kind == fault.Unauthenticated {
-			outcome = audit.Denied
-		}
-		facts = append(facts, fact{Key: "fault", Value: kind.String()})
-		if code := Code(why); code != "" {
-			facts = append(facts, fact{Key: "code", Value: code})
-		}
+	outcome, facts := ended(why)
+	if kind := fault.KindOf(why); why != nil && (kind == fault.Denied || kind == fault.Unauthenticated) {
+		outcome = audit.Denied
 	}
+	facts = append([]fact{{Key: "asked", Value: asked}}, facts...)
 	return store.Vault.Record(context.WithoutCancel(ctx), request(agent, action), outcome, facts...)
 }

@@ -114,10 +114,8 @@ func (o *Ops) forgetOld() {
 			delete(o.exports, id)
 		}
 	}
-	for id, p := range o.pending {
-		if now.After(p.until) {
-			o.dropSheet(id)
-		}
+	if o.pending != nil && now.After(o.pending.until) {
+		o.voidSheet()
 	}
 }
 

@@ -60,13 +60,13 @@ type Ops struct {
 	setUp   *ceremony
 
 	mu      sync.Mutex
-	sealed  error       // why there is no store
-	store   *Store      // nil until Opened
-	checked check       // the last check of the whole store
-	memory  *memory     // of past upkeep
-	former  []*seal.Key // root keys of former generations, to be overwritten
-	reason  string      // why the recovery sheet was used while the store was shut
-	pending map[string]*pendingSheet
+	sealed  error         // why there is no store
+	store   *Store        // nil until Opened
+	checked check         // the last check of the whole store
+	memory  *memory       // of past upkeep
+	former  []*seal.Key   // root keys of former generations, to be overwritten
+	reason  string        // why the recovery sheet was used while the store was shut
+	pending *pendingSheet // nil: none waits
 	exports map[string]*pendingExport
 
 	verifying sync.Mutex      // held by the one Verify that runs
@@ -95,7 +95,7 @@ func New(m Machine) *Ops {
 		ending: ending, end: end,
 		over: over, retired: sync.OnceFunc(func() { close(over) }),
 		machine: m, started: m.Now(), setUp: newCeremony(), memory: newMemory(),
-		pending: map[string]*pendingSheet{}, exports: map[string]*pendingExport{},
+		exports: map[string]*pendingExport{},
 	}
 }
 
@@ -215,7 +215,7 @@ func (o *Ops) permit(ctx context.Context, agent access.Agent, action access.Acti
 // ofStore are the actions whose object is the store itself.
 var ofStore = map[access.Action]bool{
 	access.StoreVerify: true, access.SealRead: true, access.SealWrite: true, access.RecoveryMake: true,
-	access.RecoveryTest: true, access.KeyRotate: true, access.StoreCompact: true, access.StoreRestore: true,
+	access.RecoveryRead: true, access.RecoveryTest: true, access.KeyRotate: true, access.StoreCompact: true, access.StoreRestore: true,
 	access.StoreRetire: true, access.StoreAcceptLoss: true, access.StoreOpen: true, access.BackupRead: true, access.BackupWrite: true,
 	access.BackupVerify: true, access.BackupDrill: true,
 }

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -58,9 +59,13 @@ type Asked struct {
 	Group int `json:"group"`
 }
 
-// pendingSheet is a sheet that waits in memory to be confirmed.
+// pendingSheet is the sheet that waits in memory to be confirmed. There is one
+// at most: whoever makes another voids it.
 type pendingSheet struct {
+	id      string
 	seed    *recovery.Seed
+	form    Form
+	ask     []Asked
 	answers []string // the groups asked for, as printed
 	until   time.Time
 	tries   int
@@ -75,14 +80,15 @@ const (
 
 var (
 	errForm      = fault.New(fault.Invalid, "Choose one sheet, or three shares of which two open.")
-	errSheetGone = fault.New(fault.NotFound, "This recovery sheet is not waiting any more: it was confirmed, typed wrong five times, or half an hour has passed. Destroy what you wrote down and make a new one.")
+	errSheetGone = fault.New(fault.NotFound, "This recovery sheet is not waiting any more: it was confirmed, another one was made after it, it was typed wrong five times, or half an hour has passed. Destroy what you wrote down and make a new one.")
 	errProof     = fault.New(fault.Denied, "A recovery sheet is in force. Show it (or two of its shares) to make another, or have the owner sign in.")
 )
 
-// NewSheet makes a recovery sheet that is to replace the present one.
+// NewSheet makes a recovery sheet that is to replace the present one. One that
+// was made before and still waits is void.
 func (o *Ops) NewSheet(ctx context.Context, agent access.Agent, form Form) (Sheet, error) {
 	var sheet Sheet
-	err := o.act(ctx, agent, access.RecoveryMake, "sheet.new", func(store *Store) ([]fact, error) {
+	err := o.changeSeal(ctx, agent, access.RecoveryMake, "sheet.new", func(store *Store) ([]fact, error) {
 		var err error
 		sheet, err = o.newSheet(store, form)
 		return []fact{{Key: "form", Value: string(form)}, {Key: "sheet", Value: sheet.Fingerprint}}, err
@@ -134,15 +140,23 @@ func (o *Ops) newSheet(store *Store, form Form) (Sheet, error) {
 		Fingerprint: hex.EncodeToString(fingerprint[:]), Attestation: attestation,
 		TrailKey: store.Vault.AuditKeys().Text(), Papers: papers, Ask: twoGroups(papers),
 	}
-	p := &pendingSheet{seed: seed, until: o.machine.Now().Add(sheetPatience)}
+	p := &pendingSheet{id: sheet.ID, seed: seed, form: form, ask: sheet.Ask, until: o.machine.Now().Add(sheetPatience)}
 	for _, a := range sheet.Ask {
 		p.answers = append(p.answers, papers[a.Paper-1].Groups[a.Group-1])
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.forgetOld()
-	o.pending[sheet.ID] = p
+	o.voidSheet()
+	o.pending = p
 	return sheet, nil
+}
+
+// voidSheet forgets the sheet that waits. The mutex is held.
+func (o *Ops) voidSheet() {
+	if o.pending != nil {
+		o.pending.seed.Wipe()
+		o.pending = nil
+	}
 }
 
 // papersOf returns what is printed: the seed itself, or its shares.
@@ -183,17 +197,17 @@ func twoGroups(papers []Paper) []Asked {
 // asked for, in that order. PIN is the present one, if there is one.
 func (o *Ops) ConfirmSheet(ctx context.Context, agent access.Agent, id string, answers []string, pin string) error {
 	err := o.changeSeal(ctx, agent, access.RecoveryMake, "sheet.confirm", func(store *Store) ([]fact, error) {
-		public, err := o.takeSheet(id, answers)
+		public, err := o.typedBack(id, answers)
 		if err != nil {
 			return nil, err
 		}
 		if err := seal.SetRecovery(ctx, o.machine.TPM, o.machine.Header, o.proof(store, pin), public); err != nil {
 			return nil, err
 		}
-		fingerprint := public.Fingerprint()
 		o.mu.Lock()
-		o.dropSheet(id)
+		o.voidSheet() // it has become the one in force
 		o.mu.Unlock()
+		fingerprint := public.Fingerprint()
 		return []fact{{Key: "sheet", Value: hex.EncodeToString(fingerprint[:])}}, o.sealChanged(ctx)
 	})
 	if err == nil {
@@ -211,22 +225,14 @@ func (o *Ops) ConfirmSheetByProof(ctx context.Context, agent access.Agent, id st
 	return o.ConfirmSheet(ctx, o.machine.Daemon, id, answers, pin)
 }
 
-// dropSheet overwrites a waiting sheet, if it is still there. The mutex is held.
-func (o *Ops) dropSheet(id string) {
-	if p := o.pending[id]; p != nil {
-		p.seed.Wipe()
-		delete(o.pending, id)
-	}
-}
-
-// takeSheet returns the public half of the waiting sheet if the answers are
+// typedBack returns the public half of the waiting sheet if the answers are
 // right. The sheet itself waits on, and may be forgotten at any moment.
-func (o *Ops) takeSheet(id string, answers []string) (recovery.Public, error) {
+func (o *Ops) typedBack(id string, answers []string) (recovery.Public, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.forgetOld()
-	p := o.pending[id]
-	if p == nil {
+	p := o.pending
+	if p == nil || p.id != id {
 		return recovery.Public{}, errSheetGone
 	}
 	for i, want := range p.answers {
@@ -234,12 +240,21 @@ func (o *Ops) takeSheet(id string, answers []string) (recovery.Public, error) {
 			continue
 		}
 		if p.tries++; p.tries >= sheetTries {
-			o.dropSheet(id)
+			o.voidSheet()
 			return recovery.Public{}, errSheetGone
 		}
-		return recovery.Public{}, fault.New(fault.Invalid, "Group %v that you typed is not what the sheet says. Look at the paper again: it must be readable the day it is needed.", fault.Int(i+1))
+		return recovery.Public{}, p.mistyped(i)
 	}
 	return p.seed.Public(), nil
+}
+
+// mistyped names the group of the paper whose answer was wrong.
+func (p *pendingSheet) mistyped(answer int) error {
+	a := p.ask[answer]
+	if p.form == ThreeShares {
+		return fault.New(fault.Invalid, "Group %v of share %v that you typed is not what the share says. Look at the paper again: it must be readable the day it is needed.", fault.Int(a.Group), fault.Int(a.Paper))
+	}
+	return fault.New(fault.Invalid, "Group %v that you typed is not what the sheet says. Look at the paper again: it must be readable the day it is needed.", fault.Int(a.Group))
 }
 
 // sameGroup compares a typed group with a printed one as package recovery
@@ -270,34 +285,50 @@ func (o *Ops) sealChanged(ctx context.Context) error {
 
 // SheetTested is the result of TestSheet.
 type SheetTested struct {
-	At   time.Time `json:"at"`
-	OK   bool      `json:"ok"`
-	Next time.Time `json:"next"` // when the next rehearsal is due
+	At    time.Time  `json:"at"`
+	OK    bool       `json:"ok"`
+	Next  time.Time  `json:"next"` // when the next rehearsal is due
+	State SheetState `json:"-"`    // after it, also when the papers could not be read
 }
 
 // TestSheet says whether the papers would open the store: a rehearsal, which
-// goes on record. A typing mistake is a fault that names the group.
+// is one event. A typing mistake is a fault that names the group.
 func (o *Ops) TestSheet(ctx context.Context, agent access.Agent, papers ...string) (SheetTested, error) {
+	store, err := o.open(ctx, agent, access.RecoveryTest)
+	if err != nil {
+		return SheetTested{}, err
+	}
 	t := SheetTested{At: o.machine.Now()}
 	t.Next = t.At.Add(sheetAgeMax)
-	err := o.act(ctx, agent, access.RecoveryTest, "sheet.test", func(*Store) ([]fact, error) {
-		seed, err := recovery.Read(papers...)
-		if err != nil {
-			return nil, err
-		}
-		defer seed.Wipe()
-		err = seal.TestRecovery(o.machine.Header, seed)
-		t.OK = err == nil
-		if errors.Is(err, recovery.ErrWrongSeed) {
-			err = nil
-		}
-		return []fact{{Key: "opens", Value: yesNo(t.OK)}}, err
-	})
-	if err == nil && t.OK {
-		store, _, _ := o.look()
-		err = o.note(ctx, store, agent, access.RecoveryTest, upkeepRecord{Chore: choreRehearsal, OK: true})
+	t.OK, err = o.opens(papers)
+	recorded := o.recordTest(ctx, store, agent, t.OK, err)
+	t.State = o.sheetState(store)
+	return t, cmp.Or(recorded, err)
+}
+
+// opens reports whether papers open the header that is on the disk.
+func (o *Ops) opens(papers []string) (bool, error) {
+	seed, err := recovery.Read(papers...)
+	if err != nil {
+		return false, err
 	}
-	return t, err
+	defer seed.Wipe()
+	err = seal.TestRecovery(o.machine.Header, seed)
+	if errors.Is(err, recovery.ErrWrongSeed) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// recordTest puts a rehearsal on record: one that held with its time, in one
+// commit.
+func (o *Ops) recordTest(ctx context.Context, store *Store, agent access.Agent, opens bool, why error) error {
+	if opens {
+		return o.note(ctx, store, agent, access.RecoveryTest, upkeepRecord{Chore: choreRehearsal, OK: true})
+	}
+	outcome, facts := ended(why)
+	facts = append([]fact{{Key: "chore", Value: string(choreRehearsal)}, {Key: "opens", Value: yesNo(opens)}}, facts...)
+	return store.Vault.Record(context.WithoutCancel(ctx), request(agent, access.RecoveryTest), outcome, facts...)
 }
 
 // SetUp reports whether the store has no recovery sheet yet: then nothing but

@@ -23,7 +23,7 @@ var actNames = map[access.Action]string{
 	access.StoreCompact: "compacted the store", access.StoreRestore: "restored the store", access.StoreRetire: "retired the box",
 	access.StoreAcceptLoss: "accepted that a commit is lost",
 	access.SealRead:        "looked at the seal", access.SealWrite: "sealed anew", access.RecoveryMake: "made a recovery sheet",
-	access.RecoveryTest: "tested the recovery sheet", access.KeyRotate: "changed the keys", access.ClientShred: "erased a client for ever",
+	access.RecoveryRead: "looked at the state of the recovery sheet", access.RecoveryTest: "tested the recovery sheet", access.KeyRotate: "changed the keys", access.ClientShred: "erased a client for ever",
 	access.BackupRead: "looked at the backups", access.BackupWrite: "made a backup", access.BackupVerify: "verified a backup",
 	access.BackupDrill: "rehearsed a restore", access.AuditRead: "read the trail", access.AuditExport: "exported the trail",
 	access.AuditTail: "looked at the end of the trail", access.AuditVerify: "verified the trail", access.AuditCheckpoint: "signed the trail", access.AuditWitness: "compared the trail from a browser",

@@ -2,11 +2,13 @@ package ui_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,39 +115,67 @@ var (
 	paperAsk   = regexp.MustCompile(`name="ask" value="(\d)\.(\d+)"`)
 )
 
-// The owner makes a sheet in three shares, types two groups back, and rehearses
-// it: one share tells nothing, two open.
-func TestOwnerMakesThreeShares(t *testing.T) {
-	c := newClinic(t, sim.Options{})
-	owner := c.signIn("owner")
-	page := owner.post("/recovery/sheet", owner.get("/recovery").fill(t, "/recovery/sheet", url.Values{"form": {"shares"}}))
-	page.says(t, http.StatusOK, "Recovery share 3 of 3", "Any two of the three shares open")
-	var papers [][]string
-	for _, article := range strings.Split(page.body, "<article")[1:] {
+// printed reads a page of papers: their groups, the form that goes on to the
+// typing back, and what is to be typed there.
+func (a answer) printed(t *testing.T, base string) (papers [][]string, form url.Values, answers []string) {
+	t.Helper()
+	for _, article := range strings.Split(a.body, "<article")[1:] {
 		var groups []string
 		for _, g := range paperGroup.FindAllStringSubmatch(article, -1) {
 			groups = append(groups, g[1])
 		}
 		papers = append(papers, groups)
 	}
-	form := page.fill(t, "/recovery/type-back", nil)
+	form = a.fill(t, base+"/type-back", nil)
 	form.Del("ask")
-	answers := url.Values{}
-	for _, ask := range paperAsk.FindAllStringSubmatch(page.body, -1) {
+	for _, ask := range paperAsk.FindAllStringSubmatch(a.body, -1) {
 		var paper, group int
 		fmt.Sscan(ask[1]+" "+ask[2], &paper, &group)
 		form.Add("ask", ask[1]+"."+ask[2])
-		answers.Add("answer", papers[paper-1][group-1])
+		answers = append(answers, papers[paper-1][group-1])
 	}
+	return papers, form, answers
+}
+
+// confirm types answers back, all the way from the form of the papers' page.
+func (b *browser) confirm(base string, form url.Values, answers ...string) answer {
+	b.c.t.Helper()
+	back := b.post(base+"/type-back", form)
+	return b.post(base+"/confirm", back.fill(b.c.t, base+"/confirm", url.Values{"ask": form["ask"], "answer": answers}))
+}
+
+// askLabel is how a page names the group that is asked for.
+func askLabel(ask string, shares bool) string {
+	paper, group, _ := strings.Cut(ask, ".")
+	if shares {
+		return "Group " + group + " of share " + paper
+	}
+	return "Group " + group
+}
+
+// The owner makes a sheet in three shares, types two groups back, and rehearses
+// it: one share tells nothing, two open. A sheet that was made before it is
+// void. What was typed wrong is named as the paper names it.
+func TestOwnerMakesThreeShares(t *testing.T) {
+	c := newClinic(t, sim.Options{})
+	owner := c.signIn("owner")
+	fresh := func(form string) answer {
+		return owner.post("/recovery/sheet", owner.get("/recovery").fill(t, "/recovery/sheet", url.Values{"form": {form}}))
+	}
+	_, one, oneAnswers := fresh("one").printed(t, "/recovery")
+	owner.confirm("/recovery", one, "00000", "00000").says(t, http.StatusUnprocessableEntity, askLabel(one["ask"][0], false)+" that you typed")
+	owner.confirm("/recovery", one, oneAnswers[0], "00000").says(t, http.StatusUnprocessableEntity, askLabel(one["ask"][1], false)+" that you typed")
+	page := fresh("shares")
+	page.says(t, http.StatusOK, "Recovery share 3 of 3", "Any two of the three shares open")
+	papers, form, answers := page.printed(t, "/recovery")
+	owner.confirm("/recovery", one, oneAnswers...).says(t, http.StatusNotFound, "another one was made after it")
 	back := owner.post("/recovery/type-back", form)
-	back.says(t, http.StatusOK, "of share ")
+	back.says(t, http.StatusOK, askLabel(form["ask"][0], true), askLabel(form["ask"][1], true))
 	if strings.Contains(back.body, papers[0][3]) {
 		t.Error("the form that asks shows the paper")
 	}
-	confirm := back.fill(t, "/recovery/confirm", url.Values{"ask": form["ask"], "answer": {"00000", "00000"}})
-	owner.post("/recovery/confirm", confirm).says(t, http.StatusUnprocessableEntity, "is not what the sheet says")
-	confirm["answer"] = answers["answer"]
-	owner.post("/recovery/confirm", confirm).says(t, http.StatusOK, "The new sheet is in force", "Nobody has rehearsed yet")
+	owner.confirm("/recovery", form, answers[0], "00000").says(t, http.StatusUnprocessableEntity, askLabel(form["ask"][1], true)+" that you typed")
+	owner.confirm("/recovery", form, answers...).says(t, http.StatusOK, "The new sheet is in force", "Nobody has rehearsed yet")
 
 	rehearse := func(papers ...[]string) answer {
 		values := url.Values{}
@@ -154,12 +184,28 @@ func TestOwnerMakesThreeShares(t *testing.T) {
 		}
 		return owner.post("/recovery/test", owner.get("/recovery").fill(t, "/recovery/test", values))
 	}
+	from := c.vault.Status().Events
 	rehearse(papers[1]).says(t, http.StatusUnprocessableEntity, "share")
 	held := rehearse(papers[2], papers[0])
-	held.says(t, http.StatusOK, "The rehearsal held")
+	held.says(t, http.StatusOK, "The rehearsal held", "The next rehearsal is due by")
+	if acts := c.actsFrom(from); !slices.Equal(acts, []string{"recovery.read ok", "recovery.test refused", "recovery.read ok", "recovery.test ok"}) {
+		t.Errorf("two looks and two rehearsals are the events %v", acts)
+	}
 	if strings.Contains(held.body, papers[2][0]) {
 		t.Error("what was typed is shown again")
 	}
+}
+
+// actsFrom returns what was done from an event on, and how each ended.
+func (c *clinic) actsFrom(from uint64) (acts []string) {
+	c.t.Helper()
+	events := c.actorsFrom(from)
+	for _, seq := range slices.Sorted(maps.Keys(events)) {
+		if e := events[seq]; e.Act != string(access.AuditRead) {
+			acts = append(acts, e.Act+" "+string(e.Outcome))
+		}
+	}
+	return acts
 }
 
 // The privacy officer erases a client: twice asked, with a reason that goes on

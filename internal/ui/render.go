@@ -185,7 +185,7 @@ var menu = []struct {
 	{"/payments/open", "Open payments", access.PaymentReview},
 	{"/appliance", "Appliance", access.BoxStatus},
 	{"/audit", "Audit trail", access.AuditRead},
-	{"/recovery", "Recovery sheet", access.RecoveryTest},
+	{"/recovery", "Recovery sheet", access.RecoveryRead},
 	{"/backups", "Backups", access.BackupRead},
 }
 

@@ -92,7 +92,7 @@ var routes = []route{
 	{method: post, path: "/terminals/:id/release", action: access.TerminalWrite, handler: (*server).release},
 
 	// the recovery sheet
-	{method: get, path: "/recovery", action: access.RecoveryTest, handler: (*server).recovery},
+	{method: get, path: "/recovery", action: access.RecoveryRead, handler: (*server).recovery},
 	{method: post, path: "/recovery/test", action: access.RecoveryTest, handler: (*server).testSheet},
 	{method: post, path: "/recovery/sheet", action: access.RecoveryMake, handler: (*server).newSheet},
 	{method: post, path: "/recovery/type-back", action: access.RecoveryMake, handler: (*server).typeBack},

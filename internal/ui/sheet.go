@@ -67,19 +67,17 @@ func paperName(paper int, shares bool) string {
 
 // GET /recovery
 func (s *server) recovery(c *call) error {
-	v, err := s.recoveryState(c)
+	state, err := s.Ops.SheetState(c.Request().Context(), c.agent)
 	if err != nil {
 		return err
 	}
+	v := s.recoveryOf(c, state)
+	v.Made = c.QueryParam("made") == "yes"
 	return render(c, recoveryPage, http.StatusOK, v)
 }
 
-func (s *server) recoveryState(c *call) (recoveryView, error) {
-	v := recoveryView{MayMake: c.agent.May(access.RecoveryMake), Made: c.QueryParam("made") == "yes"}
-	state, err := s.Ops.SheetState(c.Request().Context(), c.agent)
-	if err != nil {
-		return v, err
-	}
+func (s *server) recoveryOf(c *call, state ops.SheetState) recoveryView {
+	v := recoveryView{MayMake: c.agent.May(access.RecoveryMake)}
 	v.State = pill{"In force", "good"}
 	v.Facts = []fact{{Name: "Last rehearsal", Value: s.ago(state.Tested)}}
 	if !state.Due.IsZero() {
@@ -94,7 +92,7 @@ func (s *server) recoveryState(c *call) (recoveryView, error) {
 	case s.Now().After(state.Due):
 		v.Remind = "A rehearsal is due: take the paper out of its envelope and type it in below."
 	}
-	return v, nil
+	return v
 }
 
 // POST /recovery/sheet makes a new sheet and shows it, once.
@@ -243,10 +241,7 @@ func (s *server) testSheet(c *call) error {
 	if err != nil && fault.KindOf(err) != fault.Invalid {
 		return err
 	}
-	v, unknown := s.recoveryState(c)
-	if unknown != nil {
-		return unknown
-	}
+	v := s.recoveryOf(c, tested.State)
 	switch {
 	case err != nil:
 		v.Problem = fault.Message(err)
