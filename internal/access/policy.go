@@ -14,6 +14,7 @@ const (
 	SessionRead        Action = "session.read"
 	SessionClose       Action = "session.close"
 	SessionTouch       Action = "session.touch"
+	PageRead           Action = "page.read"
 	StaffCreate        Action = "staff.create"
 	CredentialRead     Action = "credential.read"
 	CredentialWrite    Action = "credential.write"

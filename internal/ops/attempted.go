@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"slices"
 
 	"coffer/internal/access"
 	"coffer/internal/audit"
@@ -10,9 +11,9 @@ import (
 
 // Attempted puts on record what was asked of the daemon and left no event of
 // its own: a look at the box, or what was refused before it got to the store,
-// and why; nil: it was not. While the store is shut there is no trail, and
+// and why; nil: it was not. More are facts that go with it. While the store is shut there is no trail, and
 // nothing is done: attempts to open it are remembered elsewhere.
-func (o *Ops) Attempted(ctx context.Context, agent access.Agent, action access.Action, asked string, why error) error {
+func (o *Ops) Attempted(ctx context.Context, agent access.Agent, action access.Action, asked string, why error, more ...fact) error {
 	store, _, _ := o.look()
 	if store == nil {
 		return nil
@@ -21,6 +22,6 @@ func (o *Ops) Attempted(ctx context.Context, agent access.Agent, action access.A
 	if kind := fault.KindOf(why); why != nil && (kind == fault.Denied || kind == fault.Unauthenticated) {
 		outcome = audit.Denied
 	}
-	facts = append([]fact{{Key: "asked", Value: asked}}, facts...)
+	facts = slices.Concat([]fact{{Key: "asked", Value: asked}}, more, facts)
 	return store.Vault.Record(context.WithoutCancel(ctx), request(agent, action), outcome, facts...)
 }

@@ -78,3 +78,9 @@ func (o *Ops) admitSetUp(ctx context.Context, origin access.Origin, code string)
 	}
 	return err
 }
+
+// SetUpAsked puts on record what was asked of the pages of the ceremony before
+// anybody showed the code, or why it was refused.
+func (o *Ops) SetUpAsked(ctx context.Context, origin access.Origin, asked string, why error) error {
+	return o.Attempted(ctx, o.machine.Daemon, access.PageRead, asked, why, fact{Key: "from", Value: origin.Via + ":" + origin.Address})
+}

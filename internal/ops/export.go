@@ -36,6 +36,7 @@ type ExportReady struct {
 type pendingExport struct {
 	export     Export
 	agent      string // sign-in name of who prepared it
+	name       string // of the file
 	passphrase string
 	until      time.Time
 }
@@ -85,7 +86,7 @@ func (o *Ops) PrepareExport(ctx context.Context, agent access.Agent, e Export) (
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.forgetOld()
-	o.exports[ready.ID] = &pendingExport{e, agent.Name(), ready.Passphrase, o.machine.Now().Add(exportPatience)}
+	o.exports[ready.ID] = &pendingExport{e, agent.Name(), ready.Name, ready.Passphrase, o.machine.Now().Add(exportPatience)}
 	return ready, nil
 }
 
@@ -123,13 +124,32 @@ func (o *Ops) forgetOld() {
 func (o *Ops) takeExport(agent access.Agent, id string) (*pendingExport, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	p, err := o.waitingExport(agent, id)
+	if err == nil {
+		delete(o.exports, id)
+	}
+	return p, err
+}
+
+// waitingExport returns an export of that agent. The mutex is held.
+func (o *Ops) waitingExport(agent access.Agent, id string) (*pendingExport, error) {
 	o.forgetOld()
 	p := o.exports[id]
 	if p == nil || p.agent != agent.Name() {
 		return nil, errGone
 	}
-	delete(o.exports, id)
 	return p, nil
+}
+
+// ExportName returns the file name of an export that waits for the agent.
+func (o *Ops) ExportName(agent access.Agent, id string) (string, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p, err := o.waitingExport(agent, id)
+	if err != nil {
+		return "", err
+	}
+	return p.name, nil
 }
 
 // WriteExport writes a prepared export: the checkpoints, leaves and

@@ -1,6 +1,7 @@
 package ui_test
 
 import (
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,13 +18,9 @@ import (
 	"coffer/internal/vault"
 )
 
-// bareRoutes are the only routes that may leave no event: they show nothing of
-// the clinic and change nothing. What nobody in particular asks for behind the
-// sign-in is an event even on these.
-var bareRoutes = []string{
-	"GET /static/:name", "GET /favicon.ico", "GET /healthz", "GET /sign-in",
-	"GET /", "GET /help", "GET /help/keys", "GET /session", "GET /bell", "POST /still-here",
-}
+// bareRoutes are the only routes that leave no event: styles, scripts, and the
+// word that the pages are served.
+var bareRoutes = []string{"GET /static/:name", "GET /favicon.ico", "GET /healthz"}
 
 // request is one request of the walk and the events that there were before and
 // after it.
@@ -43,10 +40,14 @@ func (b *browser) walk(who, token string, good map[string]string) []walked {
 		a := b.send(b.request(row.Method, path, form))
 		all = append(all, walked{who + " " + row.Method + " " + row.Path + ", " + variant, before, b.c.vault.Status().Events, a.status})
 	}
+	ask(ui.Row{Method: http.MethodGet, Path: "what is nowhere"}, "at the top", "/nope1", nil)
+	ask(ui.Row{Method: http.MethodGet, Path: "what is nowhere"}, "deeper", "/nope/zzz", nil)
+	ask(ui.Row{Method: http.MethodDelete, Path: "a page"}, "by a wrong method", "/today", nil)
 	for _, row := range ui.Rows() {
 		signedIn := token != ""
 		leaves := row.Path == "/sign-out" || row.Path == "/lock"
-		if row.Path == "/sign-in" || row.Bare && (signedIn || row.Open) || leaves && signedIn {
+		streams := row.Path == "/bell" // see TestBellCarriesTopicsAlone
+		if row.Path == "/sign-in" || row.Bare || (leaves || streams) && signedIn {
 			continue
 		}
 		for variant, id := range map[string]string{"an existing one": good[row.Path], "none such": ident.New[ident.Client](b.c.clock.now()).String(), "no identifier": "17x"} {
@@ -104,13 +105,56 @@ func TestEveryRequestLeavesAnEvent(t *testing.T) {
 	}
 	nobody := c.browser()
 	nobody.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	before := c.vault.Status().Events
+	nobody.get("/sign-in")
+	c.demandEvents("nobody", []walked{{"nobody GET /sign-in", before, c.vault.Status().Events, http.StatusOK}})
 	all := nobody.walk("nobody", "", good)
-	for _, w := range all {
+	for _, w := range all[3:] {
 		if w.status != http.StatusSeeOther && w.status != http.StatusUnauthorized {
 			t.Errorf("%s: %d", w.name, w.status)
 		}
 	}
 	c.demandEvents("nobody", all[:100]) // more of one address are turned away without an event each, lest they fill the disk
+}
+
+// What is asked of a box that is being set up is an event of the daemon with
+// the address that asked, also before anybody has shown the code.
+func TestFirstRunLeavesEvents(t *testing.T) {
+	c := newClinic(t, sim.Options{})
+	handler, err := ui.FirstRun(ui.FirstRunOptions{Clinic: clinicName, Names: []string{hostName}, Zone: c.zone, Now: c.clock.now, Ops: c.ops, Log: slog.New(slog.DiscardHandler)})
+	c.must(err)
+	c.server = nil // beside the pages of the clinic
+	c.serve(handler, slog.New(slog.DiscardHandler))
+	b := c.browser()
+	typeBack := url.Values{"code": {"ABCDE-FGHJK"}, "id": {"none"}, "ask": {"1.5", "1.6"}}
+	for name, try := range map[string]struct {
+		ask    func() answer
+		status int
+		asked  string
+	}{
+		"the page":                  {func() answer { return b.get("/") }, http.StatusOK, "page"},
+		"any address":               {func() answer { return b.get("/nope/zzz") }, http.StatusOK, "page"},
+		"a type-back without asks":  {func() answer { return b.post("/set-up/type-back", nil) }, http.StatusUnprocessableEntity, "type-back"},
+		"a confirming without asks": {func() answer { return b.post("/set-up/confirm", nil) }, http.StatusUnprocessableEntity, "confirm"},
+		"a type-back":               {func() answer { return b.post("/set-up/type-back", typeBack) }, http.StatusOK, "type-back"},
+	} {
+		from := c.vault.Status().Events
+		if a := try.ask(); a.status != try.status {
+			t.Errorf("%s: %d", name, a.status)
+		}
+		var left []string
+		for _, e := range c.actorsFrom(from) {
+			for _, d := range e.Details {
+				left = append(left, d.Key+"="+d.Value)
+			}
+			if refused := try.status != http.StatusOK; e.Act == string(access.PageRead) && refused != (e.Outcome == audit.Refused) {
+				t.Errorf("%s: the event says %s", name, e.Outcome)
+			}
+		}
+		if !slices.Contains(left, "asked="+try.asked) || !slices.Contains(left, "from=lan:127.0.0.1") {
+			t.Errorf("%s leaves no event that says so: %v", name, left)
+		}
+	}
 }
 
 // goodIdentifiers returns, by route, one thing that exists.

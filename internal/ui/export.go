@@ -63,13 +63,17 @@ func (s *server) exportQuery(form url.Values) (ops.TrailQuery, error) {
 // other answers, and is cut off when it fails, so that nobody takes half of it
 // for whole.
 func (s *server) fetchExport(c *call) error {
+	name, err := s.Ops.ExportName(c.agent, c.Param("id"))
+	if err != nil {
+		return err
+	}
 	if err := http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(exportPatience)); err != nil {
 		s.log.WarnContext(c.Request().Context(), "an export keeps the limit of ordinary answers")
 	}
 	h := c.Response().Header()
 	h.Set("Content-Type", "application/octet-stream")
-	h.Set("Content-Disposition", `attachment; filename="coffer-audit.ndjson`+suffix(c.FormValue("sealed") == "yes")+`"`)
-	err := s.Ops.WriteExport(c.Request().Context(), c.agent, c.Param("id"), c.Response())
+	h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	err = s.Ops.WriteExport(c.Request().Context(), c.agent, c.Param("id"), c.Response())
 	if err != nil && c.Response().Committed {
 		s.logFailure(c, err, fault.KindOf(err), reference())
 		panic(http.ErrAbortHandler)
@@ -83,10 +87,3 @@ func (s *server) fetchExport(c *call) error {
 
 // exportPatience is how long handing over an export may take.
 const exportPatience = 30 * time.Minute
-
-func suffix(sealed bool) string {
-	if sealed {
-		return ".age"
-	}
-	return ""
-}

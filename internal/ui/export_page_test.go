@@ -25,6 +25,18 @@ func (b *browser) export(typed url.Values) (page, file answer) {
 	return page, b.post(at[1], page.fill(b.c.t, at[1], nil))
 }
 
+// offers fails the test unless the page names the file as it is handed over.
+func (a answer) offers(t *testing.T, file answer, end string) {
+	t.Helper()
+	name := between(a.body, "Fetch ", "<")
+	if !strings.HasPrefix(name, "coffer-audit-20261125-1") || !strings.HasSuffix(name, end) {
+		t.Errorf("the page offers %q", name)
+	}
+	if got := file.header.Get("Content-Disposition"); got != `attachment; filename="`+name+`"` {
+		t.Errorf("the page offers %q, the file comes as %q", name, got)
+	}
+}
+
 // TestExportVerifies: what the officer fetches is what cofferverify accepts,
 // with the private parts or without, as was chosen.
 func TestExportVerifies(t *testing.T) {
@@ -32,8 +44,10 @@ func TestExportVerifies(t *testing.T) {
 	officer := c.signIn("privacy")
 	plain := url.Values{"plain": {"yes"}, "reason": {"the auditor has no program for encrypted files"}}
 	withParts := url.Values{"plain": plain["plain"], "reason": plain["reason"], "openings": {"yes"}}
+	officer.get("/audit/export").says(t, http.StatusOK, "who was looked at, amounts of money, and reasons")
 	for name, typed := range map[string]url.Values{"without private parts": plain, "with them": withParts} {
-		_, file := officer.export(typed)
+		page, file := officer.export(typed)
+		page.offers(t, file, ".ndjson")
 		if file.status != http.StatusOK || file.header.Get("Cache-Control") != "no-store" {
 			t.Fatalf("%s: %d, %q", name, file.status, file.header.Get("Cache-Control"))
 		}
@@ -56,6 +70,7 @@ func TestExportIsEncryptedUnlessSomebodySaysWhy(t *testing.T) {
 	if !strings.HasPrefix(file.body, "age-encryption.org/") || strings.Contains(file.body, `"act"`) {
 		t.Error("the export is not encrypted")
 	}
+	page.offers(t, file, ".ndjson.age")
 	if !strings.Contains(page.body, `class="secret num"`) {
 		t.Error("no passphrase is shown")
 	}

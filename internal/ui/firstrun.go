@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"time"
@@ -59,7 +60,7 @@ func FirstRun(o FirstRunOptions) (http.Handler, error) {
 	}
 	s := firstRun{&server{
 		Options: Options{Demo: o.Demo, Zone: o.Zone, Now: o.Now, Ops: o.Ops},
-		clinic:  o.Clinic, library: lib, log: o.Log, throttle: newThrottle(signInRate),
+		clinic:  o.Clinic, library: lib, log: o.Log, throttle: newThrottle(signInRate), strangers: newThrottle(strangerRate),
 	}}
 	return guard(o.Names, s.echo()), nil
 }
@@ -68,13 +69,43 @@ func (s firstRun) echo() *echo.Echo {
 	e := echo.New()
 	e.Logger.SetOutput(discard{})
 	e.IPExtractor = echo.ExtractIPDirect()
-	e.HTTPErrorHandler = func(err error, c echo.Context) { s.fail(s.callOf(c), err) }
+	e.HTTPErrorHandler = func(err error, c echo.Context) { s.lost(s.callOf(c), err) }
 	e.GET("/static/:name", func(c echo.Context) error { return s.staticFile(s.callOf(c)) })
-	e.POST("/set-up/sheet", func(c echo.Context) error { return s.sheet(s.callOf(c)) })
-	e.POST("/set-up/type-back", func(c echo.Context) error { return s.typeBack(s.callOf(c)) })
-	e.POST("/set-up/confirm", func(c echo.Context) error { return s.confirm(s.callOf(c)) })
-	e.Any("/*", func(c echo.Context) error { return render(s.callOf(c), setUpPage, http.StatusOK, setUpView{}) })
+	e.POST("/set-up/sheet", s.serve("sheet", s.sheet))
+	e.POST("/set-up/type-back", s.serve("type-back", s.typeBack))
+	e.POST("/set-up/confirm", s.serve("confirm", s.confirm))
+	e.Any("/*", s.serve("page", func(c *call) error { return render(c, setUpPage, http.StatusOK, setUpView{}) }))
 	return e
+}
+
+// serve wraps one route: no request ends without an event (see server.respond).
+func (s firstRun) serve(asked string, answer func(*call) error) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		k := s.callOf(c)
+		recorded := k.watched()
+		err := s.safely(k, func() error { return answer(k) })
+		if !recorded() {
+			err = cmp.Or(s.asked(k, asked, cmp.Or(k.refused, err)), err)
+		}
+		if err != nil {
+			s.fail(k, err)
+		}
+		return nil
+	}
+}
+
+// lost answers what is no route.
+func (s firstRun) lost(k *call, err error) {
+	s.fail(k, cmp.Or(s.asked(k, "unknown", asFault(err)), err))
+}
+
+// asked records a request that left no event of its own, within the limit of
+// strangers.
+func (s firstRun) asked(k *call, asked string, why error) error {
+	if !s.strangers.allow(k.RealIP(), s.Now()) {
+		return nil
+	}
+	return s.Ops.SetUpAsked(k.Request().Context(), origin(k), asked, why)
 }
 
 // POST /set-up/sheet makes the first sheet for who knows the set-up code.
@@ -98,6 +129,7 @@ func (s firstRun) sheet(c *call) error {
 // refuse shows the first page again with what was wrong.
 func (s firstRun) refuse(c *call, err error) error {
 	kind := fault.KindOf(err)
+	c.refused = err
 	s.logFailure(c, err, kind, reference())
 	return render(c, setUpPage, kind.HTTPStatus(), setUpView{Problem: fault.Message(err)})
 }

@@ -218,6 +218,11 @@ func TestOfficerErasesAClient(t *testing.T) {
 	}
 	const reason = "Retention of seven years has ended."
 	ask("P-000001", "old").says(t, http.StatusUnprocessableEntity, "Say why", `value="P-000001"`)
+	unknown := officer.get("/audit?client=P-999999")
+	unknown.says(t, http.StatusUnprocessableEntity, "There is no client with this account number", `value="P-999999"`, "No event fits")
+	if strings.Contains(unknown.body, "/audit/events/") || strings.Contains(unknown.body, "shred?client=") {
+		t.Error("events are shown of a client that is not")
+	}
 	ask("P-009999", reason).says(t, http.StatusUnprocessableEntity, "There is no client with this account number.")
 	page := ask("p-000001", reason)
 	page.says(t, http.StatusOK, "This cannot be undone", "P-000001", reason)

@@ -46,6 +46,9 @@ func (s *server) listen(c *call) error {
 		return err
 	}
 	defer stop()
+	if err := s.attempted(c, route{method: get, path: c.Path()}, nil); err != nil {
+		return err // that the page listens is on record before it hears anything
+	}
 	w := c.Response()
 	stream := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")

@@ -10,8 +10,8 @@ import (
 // route is one row of the table: what a browser may ask, the action that its
 // asker must be able to do at all, and who answers. A background route is one
 // that pages ask by themselves; it does not keep a session alive. An open
-// route needs nobody signed in. A bare route shows nothing of the clinic and
-// changes nothing: it alone may leave no event in the audit trail.
+// route needs nobody signed in. A bare route is a style, a script or the word that
+// the pages are served: it alone leaves no event in the audit trail.
 type route struct {
 	method, path string
 	action       access.Action
@@ -32,19 +32,19 @@ var routes = []route{
 	{method: get, path: "/static/:name", handler: (*server).staticFile, open: true, bare: true},
 	{method: get, path: "/favicon.ico", handler: (*server).favicon, open: true, bare: true},
 	{method: get, path: "/healthz", handler: (*server).healthy, open: true, bare: true},
-	{method: get, path: "/sign-in", handler: (*server).signInForm, open: true, bare: true},
+	{method: get, path: "/sign-in", handler: (*server).signInForm, open: true},
 	{method: post, path: "/sign-in", handler: (*server).signIn, open: true},
 
 	// everybody who is signed in
-	{method: get, path: "/", handler: (*server).first, bare: true},
-	{method: get, path: "/help", handler: (*server).help, bare: true},
-	{method: get, path: "/help/keys", handler: (*server).help, bare: true},
-	{method: get, path: "/session", handler: (*server).sessionLives, background: true, bare: true},
-	{method: get, path: "/bell", handler: (*server).listen, background: true, bare: true},
+	{method: get, path: "/", handler: (*server).first},
+	{method: get, path: "/help", handler: (*server).help},
+	{method: get, path: "/help/keys", handler: (*server).help},
+	{method: get, path: "/session", handler: (*server).sessionLives, background: true},
+	{method: get, path: "/bell", handler: (*server).listen, background: true},
 	{method: get, path: "/witness", action: access.AuditWitness, handler: (*server).witness, background: true},
 	{method: post, path: "/witness/alarm", action: access.AuditWitness, handler: testimony(false)},
 	{method: post, path: "/witness/judged", action: access.AuditRead, handler: testimony(true)},
-	{method: post, path: "/still-here", handler: (*server).stillHere, bare: true},
+	{method: post, path: "/still-here", handler: (*server).stillHere},
 	{method: post, path: "/sign-out", handler: (*server).signOut},
 	{method: post, path: "/lock", handler: (*server).lock},
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"coffer/internal/access"
 	"coffer/internal/fault"
 	"coffer/internal/ident"
 	"coffer/internal/terminal/sim"
@@ -309,6 +310,7 @@ func TestBellCarriesTopicsAlone(t *testing.T) {
 	if lines.Text() != "retry: 500" {
 		t.Errorf("the stream begins with %q", lines.Text())
 	}
+	c.awaitEvent(0, access.PageRead, "route", "GET /bell")
 	payment := desk.payNatively(c, 0, "card", nil)
 	id := payment.url.Path[strings.LastIndex(payment.url.Path, "/")+1:]
 	for lines.Scan() {

@@ -63,6 +63,7 @@ type call struct {
 	agent   access.Agent
 	cookie  string // the session's secret; empty when nobody is signed in
 	session identity.SessionInfo
+	refused error // why the page that answers asks once more
 }
 
 // New returns the handler of all pages. It returns an error when a template
@@ -105,7 +106,7 @@ func (s *server) echo() *echo.Echo {
 	e.HideBanner, e.HidePort = true, true
 	e.Logger.SetOutput(discard{})
 	e.IPExtractor = echo.ExtractIPDirect()
-	e.HTTPErrorHandler = func(err error, c echo.Context) { s.fail(s.callOf(c), err) }
+	e.HTTPErrorHandler = func(err error, c echo.Context) { s.lost(s.callOf(c), err) }
 	for _, r := range routes {
 		e.Add(r.method, r.path, s.serve(r))
 	}
@@ -137,6 +138,15 @@ func (s *server) respond(k *call, r route) error {
 		return err
 	}
 	return cmp.Or(s.attempted(k, r, err), err)
+}
+
+// lost answers a request for an address that no route has, which is an event of
+// who asked. The address is in none: it may hold anything.
+func (s *server) lost(k *call, err error) {
+	if s.recognise(k, true) != nil {
+		k.agent = access.Agent{} // nobody
+	}
+	s.fail(k, cmp.Or(s.attempted(k, route{path: "unknown"}, err), err))
 }
 
 // safely runs fn and turns whatever breaks inside into an error.
@@ -174,7 +184,7 @@ func (s *server) attempted(k *call, r route, err error) error {
 		}
 		agent = s.Identity.Nobody(origin(k))
 	}
-	outcome, details := audit.OK, []audit.Detail{{Key: "route", Value: r.method + " " + r.path}}
+	outcome, details := audit.OK, []audit.Detail{{Key: "route", Value: strings.TrimSpace(r.method + " " + r.path)}}
 	if err != nil {
 		outcome = audit.Refused
 		kind := fault.KindOf(asFault(err))
@@ -184,7 +194,7 @@ func (s *server) attempted(k *call, r route, err error) error {
 		details = append(details, audit.Detail{Key: "fault", Value: kind.String()})
 	}
 	ctx := context.WithoutCancel(k.Request().Context())
-	return s.Identity.Attempted(ctx, agent, cmp.Or(r.action, access.SessionTouch), outcome, details...)
+	return s.Identity.Attempted(ctx, agent, cmp.Or(r.action, access.PageRead), outcome, details...)
 }
 
 // callOf returns the call of an echo context, the same one each time.

@@ -25,7 +25,8 @@ type trailView struct {
 	Rows    []trailRow
 	Older   string // path of the next page; empty: there is none
 	Newest  string // path back to the newest; empty: this is it
-	Client  string // identifier of the client whom the page is about; empty: everybody
+	Client  string // of the client whom the page is about; empty: everybody
+	Unknown bool   // there is no such client
 	Stamp   string // of a print: who, when, and that it is on record
 	Export  bool
 	Shred   bool
@@ -79,7 +80,7 @@ var acts = []choice{
 	{ID: "", Name: "Everything"}, {ID: "client", Name: "Clients"}, {ID: "day", Name: "Day lists"},
 	{ID: "appointment", Name: "Appointments"}, {ID: "encounter", Name: "Sessions held"}, {ID: "charge", Name: "Charges"},
 	{ID: "payment", Name: "Payments"}, {ID: "receipt", Name: "Receipts"}, {ID: "books", Name: "Books"},
-	{ID: "signin", Name: "Sign-ins"}, {ID: "session", Name: "Ends of sessions"}, {ID: "staff", Name: "Staff"},
+	{ID: "signin", Name: "Sign-ins"}, {ID: "session", Name: "Ends of sessions"}, {ID: "staff", Name: "Staff"}, {ID: "page", Name: "Pages that show no data"},
 	{ID: "credential", Name: "Passwords and codes"}, {ID: "audit", Name: "The trail itself"},
 	{ID: "recovery", Name: "Recovery sheet"}, {ID: "seal", Name: "Seal"}, {ID: "key", Name: "Keys"},
 	{ID: "store", Name: "Store"}, {ID: "backup", Name: "Backups"}, {ID: "terminal", Name: "Card terminals"},
@@ -115,9 +116,9 @@ func (s *server) trail(c *call) error {
 	}
 	page, err := s.trailOf(c, q)
 	if kind := fault.KindOf(err); err != nil && (kind == fault.NotFound || kind == fault.Invalid) && v.Filter.Client != "" {
-		v.Problem, status = "There is no client with this account number or identifier.", http.StatusUnprocessableEntity
-		page, err = s.Ops.Trail(c.Request().Context(), c.agent, ops.TrailQuery{Limit: rowsShown})
-		v.Filter.Client = ""
+		v.Problem, status, v.Unknown = "There is no client with this account number or identifier.", http.StatusUnprocessableEntity, true
+		page, err = s.Ops.Trail(c.Request().Context(), c.agent, ops.TrailQuery{Limit: 1}) // for what is said of the chain
+		page.Events, page.Next = nil, 0
 	}
 	if err != nil {
 		return err
@@ -191,7 +192,7 @@ func (s *server) showTrail(c *call, v *trailView, page ops.Trail) {
 	if trailPath(c.QueryParams(), "") != "/audit" {
 		v.Heading = "The events that you chose"
 	}
-	if v.Filter.Client != "" {
+	if v.Filter.Client != "" && !v.Unknown {
 		v.Heading, v.Client = "Who looked at "+v.Filter.Client, v.Filter.Client
 	}
 	for _, e := range page.Events {
