@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -159,27 +160,11 @@ func (c *cli) restoreCommand(use string) *cobra.Command {
 	var newPIN bool
 	cmd := &cobra.Command{
 		Use: use, Short: "bring the books back from a backup, on this box",
-		Long: "restore brings the books back with the recovery sheet: on a new box, or on one\nwhose disk was lost. Over books that are there it needs --replace and a reason:\nthey are moved aside, and the trail says for ever that an older state was put\nin their place.",
+		Long: "restore brings the books back with the recovery sheet: on a new box, or on one\nwhose disk was lost. It shows what would come back and what would be missing,\nthen asks for what it needs, the sheet last. Over books that are there it needs\n--replace and a reason: they are moved aside, and the trail says for ever that\nan older state was put in their place.",
 		Example: "  cofferctl restore --target nas --reason \"disk lost on 2026-03-02\"\n" +
 			"  cofferctl restore --target dir:/media/stick --dry-run", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var err error
-			if q.Papers, err = c.asker().papers(); err != nil {
-				return err
-			}
-			if newPIN {
-				if q.PIN, err = c.twice("New PIN, 6 to 12 digits:"); err != nil {
-					return err
-				}
-			}
-			if q.Replace && !q.DryRun {
-				if err := c.agree("The books on this box are replaced by older ones. What was posted since is gone from them.", "replace"); err != nil {
-					return err
-				}
-			}
-			return c.offline(cmd.Context(), func() error {
-				return answer(c, cmd.Context(), verifyTimeout, post[ops.Restored]("restore", q), printRestored, always)
-			})
+			return c.offline(cmd.Context(), func() error { return c.restore(cmd.Context(), q, newPIN) })
 		},
 	}
 	f := cmd.Flags()
@@ -193,6 +178,44 @@ func (c *cli) restoreCommand(use string) *cobra.Command {
 	return cmd
 }
 
+// restore shows what would come back, and asks for what is missing, the sheet
+// last.
+func (c *cli) restore(ctx context.Context, q ops.Restoring, newPIN bool) error {
+	dry := q
+	dry.DryRun = true
+	if q.DryRun {
+		return answer(c, ctx, verifyTimeout, post[ops.Restored]("restore", dry), printRestored, always)
+	}
+	plan, err := ask[ops.Restored](ctx, c, verifyTimeout, "restore", dry)
+	if err != nil {
+		return err
+	}
+	p := newPrinter(c.talk)
+	printRestored(p, plan)
+	if err := p.flush(); err != nil {
+		return err
+	}
+	if plan.Replaces && q.Replace {
+		if err := c.agree("The books on this box are replaced by older ones. What was posted since is gone from them.", "replace"); err != nil {
+			return err
+		}
+		if q.Reason, err = c.reason(q.Reason); err != nil {
+			return err
+		}
+	}
+	if newPIN {
+		if q.PIN, err = c.twice("New PIN, 6 to 12 digits:"); err != nil {
+			return err
+		}
+	}
+	if !plan.Replaces || q.Replace { // else the daemon says what is missing
+		if q.Papers, err = c.asker().papers(); err != nil {
+			return err
+		}
+	}
+	return answer(c, ctx, verifyTimeout, post[ops.Restored]("restore", q), printRestored, always)
+}
+
 func printRestored(p *printer, r ops.Restored) {
 	if r.Done {
 		p.pair("restored", r.Name+" from "+r.Target)
@@ -202,6 +225,9 @@ func printRestored(p *printer, r ops.Restored) {
 	p.pair("made", when(r.Made)+", "+time.Since(r.Made).Round(time.Minute).String()+" ago")
 	p.pair("store", r.Store.String())
 	p.pair("holds", fmt.Sprintf("commit %d, %d records, %d events", r.Sequence, r.Records, r.Events))
+	if r.Replaces && !r.Done {
+		p.pair("replaces", "the books on this box, which are moved aside; what was posted since is not in it")
+	}
 	if r.Note != "" {
 		p.pair("note", r.Note)
 	}

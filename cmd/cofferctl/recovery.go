@@ -125,8 +125,9 @@ func (c *cli) showSheet(s ops.Sheet) error {
 		if s.Attestation != "" {
 			p.line("TPM   " + s.Attestation)
 		}
+		p.line("Trail " + s.TrailPrint)
 		for key := range strings.Lines(s.TrailKey) {
-			p.line("Trail " + strings.TrimSpace(key))
+			p.line("      " + strings.TrimSpace(key))
 		}
 	}
 	if p.err != nil {
@@ -172,23 +173,41 @@ func (c *cli) recoveryOpen() *cobra.Command {
 		Use: "open", Short: "open a shut box with the recovery sheet and seal it to its TPM anew",
 		Example: "  cofferctl recovery open --reason \"mainboard exchanged on 2026-03-02\"", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var err error
-			if q.Papers, err = c.asker().papers(); err != nil {
-				return err
-			}
-			if newPIN {
-				if q.PIN, err = c.twice("New PIN, 6 to 12 digits:"); err != nil {
-					return err
-				}
-			}
-			return c.offline(cmd.Context(), func() error {
-				return answer(c, cmd.Context(), openTimeout, post[control.Done]("recovery/open", q), printDone("the books open, and are sealed to this box's TPM anew"), always)
-			})
+			return c.offline(cmd.Context(), func() error { return c.openBySheet(cmd.Context(), q, newPIN) })
 		},
 	}
-	cmd.Flags().StringVar(&q.Reason, "reason", "", "why the sheet is used; goes on record")
-	cmd.Flags().BoolVar(&newPIN, "new-pin", false, "ask for a PIN for the new seal")
+	cmd.Flags().StringVar(&q.Reason, "reason", "", "why the sheet is used; goes on record (asked for when it is missing)")
+	cmd.Flags().BoolVar(&newPIN, "new-pin", false, "ask for a PIN for the new seal; where the present one has a PIN, it is asked for anyway")
+	cmd.Flags().BoolVar(&q.NoPIN, "no-pin", false, "the new seal asks for no PIN")
 	return cmd
+}
+
+// openBySheet asks for what is missing, the sheet last.
+func (c *cli) openBySheet(ctx context.Context, q control.SheetShown, newPIN bool) error {
+	now, err := c.sealState(ctx)
+	if err != nil {
+		return err
+	}
+	if q.Reason, err = c.reason(q.Reason); err != nil {
+		return err
+	}
+	if newPIN || now.PIN && !q.NoPIN {
+		if q.PIN, err = c.twice("New PIN, 6 to 12 digits:"); err != nil {
+			return err
+		}
+	}
+	if q.Papers, err = c.asker().papers(); err != nil {
+		return err
+	}
+	return answer(c, ctx, openTimeout, post[control.Done]("recovery/open", q), printDone("the books open, and are sealed to this box's TPM anew"), always)
+}
+
+// reason returns why something is done, and asks when it was not said.
+func (c *cli) reason(given string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	return c.asker().line("Why, in 10 to 500 characters; it goes on record:")
 }
 
 // person asks a member of staff to sign in.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,7 +87,7 @@ func printSeal(p *printer, s ops.SealState) {
 	if s.Seal != nil {
 		p.pair("level", string(s.Seal.Level))
 		p.pair("PIN", yesNo(s.Seal.PIN))
-		p.pair("recovery sheet", yesNo(s.Seal.Recovery))
+		p.pair("recovery sheet", cmp.Or(s.Seal.Sheet, "no"))
 		p.pair("TPM", s.Seal.Manufacturer)
 		p.pair("generation", number(s.Seal.Generation))
 		if s.Seal.AttestationKey != "" {

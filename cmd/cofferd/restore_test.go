@@ -134,9 +134,11 @@ func TestPIN(t *testing.T) {
 	}
 	r.signal(t, syscall.SIGTERM)
 	b.start(t)
-	b.must(t, 2, sheet+"\n", "recovery", "open")
-	b.must(t, 0, sheet+"\n", "recovery", "open", "--reason", "the PIN was forgotten")
-	b.must(t, 0, "", "seal", "status")
+	b.must(t, 2, "lost\n271828\n271828\n"+sheet+"\n", "recovery", "open")
+	b.must(t, 0, "the PIN was forgotten\n141421\n141421\n"+sheet+"\n", "recovery", "open")
+	if out := b.must(t, 0, "", "seal", "status"); !strings.Contains(out, "PIN") || strings.Contains(out, "PIN              no") {
+		t.Errorf("the new seal lost its PIN:\n%s", out)
+	}
 	b.must(t, 0, "", "verify")
 }
 

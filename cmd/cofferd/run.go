@@ -169,7 +169,7 @@ func (d *daemon) openUntil(ctx context.Context) (*clinic, error) {
 
 // open unseals the root key, opens the store and puts the floors onto it.
 func (d *daemon) open(ctx context.Context, pin, reason string) (*clinic, error) {
-	if err := backup.Finish(d.config.place()); err != nil { // a restore that was cut short
+	if err := backup.Finish(ctx, d.config.TPM, d.config.place()); err != nil { // a restore that was cut short
 		return nil, err
 	}
 	key, err := seal.Unseal(ctx, d.config.TPM, d.config.header(), d.config.proof(pin))
@@ -254,6 +254,20 @@ func certificateFault(err error) error {
 	return fault.Wrap(err, fault.Exhausted, "The box's certificate cannot be written to the state directory. Look at its disk and its rights.")
 }
 
+// placeAnew puts a file in the place of whatever has its name, and neither
+// waits for a FIFO there nor writes through a link.
+func placeAnew(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = cmp.Or(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	return err
+}
+
 // certificates returns the box's HTTPS certificate, renewed in time, and
 // writes the authority's public half to where workstations get it from.
 func (d *daemon) certificates(ctx context.Context, v *vault.Vault) (func() tls.Certificate, error) {
@@ -261,7 +275,7 @@ func (d *daemon) certificates(ctx context.Context, v *vault.Vault) (func() tls.C
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(d.config.State, "box-authority.pem"), authority.Certificate(), 0o600); err != nil {
+	if err := placeAnew(filepath.Join(d.config.State, "box-authority.pem"), authority.Certificate()); err != nil {
 		return nil, certificateFault(err)
 	}
 	certificate, err := authority.Leaf(d.now(), d.config.Names)

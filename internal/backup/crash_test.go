@@ -162,7 +162,7 @@ func TestKilledInARestore(t *testing.T) {
 	for round := range crashRounds {
 		ended := killed(t, time.Duration(20+round*20)*time.Millisecond, crashAct+"=restore", crashBase+"="+c.place.base(),
 			crashMedia+"="+c.media, crashDevice+"="+device, crashSeed+"="+text)
-		if err := Finish(c.place); err != nil {
+		if err := Finish(t.Context(), c.device, c.place); err != nil {
 			t.Fatal(err)
 		}
 		n, _, _ := opens(t, device, c.place)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -49,7 +50,13 @@ func (k *Keeper) Drill(ctx context.Context, agent access.Agent, target, name str
 // drill runs in an empty directory, which it leaves empty.
 func (k *Keeper) drill(ctx context.Context, agent access.Agent, c chain, o *Outcome) (err error) {
 	dir := filepath.Join(k.options.Scratch, "drill")
-	if err := errors.Join(os.MkdirAll(k.options.Scratch, 0o700), os.RemoveAll(dir)); err != nil {
+	if err := os.MkdirAll(k.options.Scratch, 0o700); err != nil {
+		return because(ErrScratch, err)
+	}
+	if fi, err := os.Lstat(k.options.Scratch); err != nil || !fi.IsDir() { // a link leads to what is not ours to clear
+		return because(ErrScratch, errors.Join(err, fs.ErrInvalid))
+	}
+	if err := os.RemoveAll(dir); err != nil {
 		return because(ErrScratch, err)
 	}
 	defer func() {

@@ -22,6 +22,8 @@ var (
 	ErrOtherRoot = fault.New(fault.Conflict, "This backup was made before the box's root key was changed: only the recovery sheet opens it. Verify it at level 1, or make a new backup (BACKUP-006).")
 	// ErrGap: an increment between the full backup and a later increment is missing.
 	ErrGap = fault.New(fault.NotFound, textGap)
+	// ErrLeftover: what a restore that was cut off left behind can't be read.
+	ErrLeftover = fault.New(fault.Corrupt, "What a restore left in the directory restoring can't be read. Move that directory away, then start Coffer again (BACKUP-011).")
 	// ErrNoTarget: the boot file names no target of that name.
 	ErrNoTarget = fault.New(fault.NotFound, "There is no backup target of that name. cofferctl backup list names those that there are (BACKUP-010).")
 	// ErrNoBackup: the target holds no full backup of the store.
@@ -80,7 +82,7 @@ var codes = []struct {
 	{ErrDrill, "BACKUP-030"}, // wraps what it found
 	{ErrTruncated, "BACKUP-001"}, {ErrAuth, "BACKUP-002"}, {ErrSetMismatch, "BACKUP-003"}, {ErrForeign, "BACKUP-004"},
 	{ErrFormat, "BACKUP-005"}, {ErrOtherRoot, "BACKUP-006"}, {ErrGap, "BACKUP-007"},
-	{ErrNoBackup, "BACKUP-008"}, {ErrNoTarget, "BACKUP-010"}, {ErrNoRecovery, "BACKUP-009"},
+	{ErrNoBackup, "BACKUP-008"}, {ErrNoTarget, "BACKUP-010"}, {ErrLeftover, "BACKUP-011"}, {ErrNoRecovery, "BACKUP-009"},
 	{ErrTarget, "BACKUP-020"}, {ErrTargetAbsent, "BACKUP-021"}, {ErrTargetUnmounted, "BACKUP-022"}, {ErrTargetFull, "BACKUP-023"},
 	{ErrTargetGone, "BACKUP-024"}, {ErrTargetRefused, "BACKUP-025"}, {ErrHostKey, "BACKUP-026"}, {ErrNameTaken, "BACKUP-027"},
 	{ErrReason, "BACKUP-031"}, {ErrPlanStale, "BACKUP-032"}, {ErrStoreInUse, "BACKUP-033"},

@@ -1,41 +1,73 @@
 package backup
 
 import (
+	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
+
+	"coffer/internal/seal"
 )
 
 // Finish puts a restored store into place whose restore was cut off after its
 // commit point; otherwise it does nothing. The daemon calls it at each start,
 // before it looks for the seal. It may be cut off at any moment and called
-// again.
-func Finish(p Place) error {
+// again. The store that is set aside loses its counters in the TPM at device,
+// so that nobody brings it back without the sheet.
+func Finish(ctx context.Context, device string, p Place) error {
 	staging := filepath.Join(p.base(), stagingName)
-	aside, err := os.ReadFile(filepath.Join(staging, readyName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // a restore before its commit point, or none
+	if fi, err := os.Lstat(staging); err != nil || !fi.IsDir() {
+		return nil // no restore
 	}
-	if err == nil && len(aside) > 0 && (!strings.HasPrefix(string(aside), asidePrefix) || !filepath.IsLocal(string(aside)) || strings.ContainsRune(string(aside), '/')) {
-		err = fs.ErrInvalid
+	aside, err := readReady(filepath.Join(staging, readyName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // a restore before its commit point
 	}
 	if err != nil {
-		return because(ErrScratch, err)
+		return because(ErrLeftover, err)
 	}
-	m := mover{base: p.base(), staging: staging, aside: filepath.Join(p.base(), string(aside))}
+	m := mover{base: p.base(), staging: staging, aside: filepath.Join(p.base(), aside)}
 	// The seal goes last: while the restored one is not in place, what stands
 	// there beside it is the old.
 	m.discard(filepath.Base(p.Header), filepath.Base(p.previous()))
 	m.exchange(filepath.Base(p.Dir))
 	m.exchange(filepath.Base(p.Header))
+	if m.err == nil && aside != "" {
+		// One that can't be disowned is damaged, of another TPM, or was before.
+		_ = seal.Disown(ctx, device, filepath.Join(m.aside, filepath.Base(p.Header)))
+	}
 	m.clean()
 	if m.err != nil {
 		return because(ErrScratch, m.err)
 	}
 	return nil
+}
+
+// readyMax bounds the mark of the commit point, which holds one short name.
+const readyMax = 64
+
+// readReady returns the name in the mark of the commit point, under which the
+// store before is set aside; empty: there was none.
+func readReady(path string) (string, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0) // a FIFO must not make the start wait
+	if err != nil {
+		return "", err
+	}
+	defer f.Close() // nothing was written
+	if fi, err := f.Stat(); err != nil || !fi.Mode().IsRegular() || fi.Size() > readyMax {
+		return "", errors.Join(err, fs.ErrInvalid)
+	}
+	text, err := io.ReadAll(f)
+	aside := string(text)
+	if err == nil && aside != "" && (!strings.HasPrefix(aside, asidePrefix) || !filepath.IsLocal(aside) || strings.ContainsRune(aside, '/')) {
+		err = fs.ErrInvalid
+	}
+	return aside, err
 }
 
 // mover renames until the first error.

@@ -62,7 +62,7 @@ const (
 // is exchanged for a new one, and the act is on record there, with the head of
 // the trail then and now (action access.StoreRestore, which the system alone
 // has). Only then it takes the place of the store that was there, which is set
-// aside and not touched otherwise. Cut at any moment, either the old store
+// aside and opens with the recovery sheet alone from then on. Cut at any moment, either the old store
 // opens as before, or Finish puts the new one into place.
 func (p *Plan) Execute(ctx context.Context, agent access.Agent, o Orders) (Restored, error) {
 	if access.Decide(request(agent, access.StoreRestore)) != access.Allow {
@@ -71,7 +71,7 @@ func (p *Plan) Execute(ctx context.Context, agent access.Agent, o Orders) (Resto
 	if p.Present && len([]rune(o.Reason)) < reasonMin {
 		return Restored{}, ErrReason
 	}
-	if err := Finish(p.Place); err != nil { // of an earlier one
+	if err := Finish(ctx, o.Device, p.Place); err != nil { // of an earlier one
 		return Restored{}, err
 	}
 	if err := p.same(ctx); err != nil {
@@ -95,7 +95,7 @@ func (p *Plan) Execute(ctx context.Context, agent access.Agent, o Orders) (Resto
 	if r.Aside, err = p.markReady(staging); err != nil {
 		return Restored{}, err
 	}
-	return r, Finish(p.Place)
+	return r, Finish(context.WithoutCancel(ctx), o.Device, p.Place)
 }
 
 var errDenied = fault.New(fault.Denied, "Your sign-in doesn't allow this. Ask the practice manager if you need it.")
@@ -209,8 +209,11 @@ func uncounted(ctx context.Context, values iter.Seq2[vault.Stored, error]) iter.
 // counters in the TPM and its directory.
 func (p *Plan) abandon(ctx context.Context, o Orders, staging string) error {
 	header := filepath.Join(staging, filepath.Base(p.Place.Header))
-	// What can't be retired is a counter in the TPM that nobody asks again.
-	_ = seal.Retire(context.WithoutCancel(ctx), o.Device, header)
+	// What can't be retired is a counter in the TPM that nobody asks again, or
+	// no seal of a restore at all.
+	if fi, err := os.Lstat(staging); err == nil && fi.IsDir() {
+		_ = seal.RetireUnfinished(context.WithoutCancel(ctx), o.Device, header, p.Place.Header)
+	}
 	return os.RemoveAll(staging)
 }
 

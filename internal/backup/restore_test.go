@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -206,8 +207,77 @@ func TestRestoreOfAnOldBackupOnTheSameBox(t *testing.T) {
 		t.Errorf("%d entries, %v", n, acts)
 	}
 	aside := filepath.Join(c.place.base(), r.Aside)
-	if n, _, _ := opens(t, c.device, Place{Header: filepath.Join(aside, "coffer.seal"), Dir: filepath.Join(aside, "store")}); n != 35 {
-		t.Errorf("%d entries in the store that was set aside", n)
+	header := filepath.Join(aside, "coffer.seal")
+	if k, err := seal.Unseal(t.Context(), c.device, header, seal.Proof{}); !errors.Is(err, seal.ErrCounterMissing) {
+		t.Fatalf("the store that was set aside opens without the sheet: %v %v", k, err)
+	}
+	key, err := seal.Recover(t.Context(), c.device, header, c.seed, seal.Setup{Now: time.Now()})
+	if err != nil {
+		t.Fatal(err, seal.Detail(err))
+	}
+	defer key.Wipe()
+	before := c.options()
+	before.Dir, before.Key, before.Anchor, before.AcceptRollback = filepath.Join(aside, "store"), key, seal.NewAnchor(c.device, key), "the restore was a mistake"
+	v, err := vault.Open(t.Context(), system, before)
+	if err != nil {
+		t.Fatal(err, vault.Detail(err))
+	}
+	if s := v.Status(); s.Sequence < now {
+		t.Errorf("commit %d in the store that was set aside, which had %d", s.Sequence, now)
+	}
+	if err := v.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestWhatLiesInStaging: whatever somebody puts where a restore works, one
+// that fails leaves the live store as it was, and nobody's start waits.
+func TestWhatLiesInStaging(t *testing.T) {
+	for name, put := range map[string]func(c *clinic, staging string) error{
+		"a link to the store's own directory": func(_ *clinic, staging string) error { return os.Symlink(".", staging) },
+		"a copy of the live seal": func(c *clinic, staging string) error {
+			text, err := os.ReadFile(c.place.Header)
+			return errors.Join(err, os.Mkdir(staging, 0o700), os.WriteFile(filepath.Join(staging, "coffer.seal"), text, 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newClinic(t)
+			made := c.backUp(t)
+			if err := c.v.Close(); err != nil {
+				t.Fatal(err)
+			}
+			c.spoil(t, made.Name, func(b []byte) []byte { return b[:len(b)-100] })
+			if err := put(c, filepath.Join(c.place.base(), stagingName)); err != nil {
+				t.Fatal(err)
+			}
+			o := c.orders(c.device)
+			o.Reason = "the disk lost what was written after noon"
+			if _, err := plan(t, c.target, made.Name, c.place).Execute(t.Context(), system, o); err == nil {
+				t.Fatal("half a backup was restored")
+			}
+			if n, _, _ := opens(t, c.device, c.place); n != 30 {
+				t.Errorf("%d entries in the live store", n)
+			}
+		})
+	}
+}
+
+// TestReadyThatIsNone: a mark of the commit point that no restore made is named.
+func TestReadyThatIsNone(t *testing.T) {
+	for name, put := range map[string]func(path string) error{
+		"FIFO":      func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"link":      func(path string) error { return os.Symlink("/etc/hostname", path) },
+		"directory": func(path string) error { return os.Mkdir(path, 0o700) },
+		"huge":      func(path string) error { return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 3<<30)) },
+	} {
+		at := emptyBox(t)
+		staging := filepath.Join(at.base(), stagingName)
+		if err := errors.Join(os.Mkdir(staging, 0o700), put(filepath.Join(staging, readyName))); err != nil {
+			t.Fatal(err)
+		}
+		if err := Finish(t.Context(), "", at); !errors.Is(err, ErrLeftover) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -284,7 +354,7 @@ func TestRestoreCutOffInItsLastSteps(t *testing.T) {
 			}
 		}
 		for range 2 {
-			if err := Finish(at); err != nil {
+			if err := Finish(t.Context(), "", at); err != nil {
 				t.Fatalf("cut %d: %v", cut, err)
 			}
 		}
@@ -310,7 +380,7 @@ func TestFinishBelievesNoPath(t *testing.T) {
 		if err := errors.Join(os.Mkdir(staging, 0o700), os.WriteFile(staging+"/ready", []byte(name), 0o600)); err != nil {
 			t.Fatal(err)
 		}
-		if err := Finish(at); !errors.Is(err, ErrScratch) {
+		if err := Finish(t.Context(), "", at); !errors.Is(err, ErrLeftover) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}

@@ -42,7 +42,8 @@ type SheetTyped struct {
 // SheetShown is a recovery sheet that is shown as a proof.
 type SheetShown struct {
 	Papers []string `json:"papers"`
-	PIN    string   `json:"pin,omitempty"` // the new one
+	PIN    string   `json:"pin,omitempty"`    // the new one
+	NoPIN  bool     `json:"no_pin,omitempty"` // none, though the present seal has one
 	Reason string   `json:"reason,omitempty"`
 }
 
@@ -241,7 +242,7 @@ func (s *Server) testSheet(ctx context.Context, agent access.Agent, q SheetShown
 }
 
 func (s *Server) openBySheet(ctx context.Context, agent access.Agent, q SheetShown) (Done, error) {
-	return done(s.options.Ops.OpenBySheet(ctx, agent.Origin(), q.Papers, q.PIN, q.Reason))
+	return done(s.options.Ops.OpenBySheet(ctx, agent.Origin(), ops.BySheet(q)))
 }
 
 func (s *Server) rotate(ctx context.Context, agent access.Agent, q RotationAsked) (ops.Rotated, error) {

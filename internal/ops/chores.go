@@ -60,7 +60,7 @@ func (o *Ops) CheckBooks(ctx context.Context, agent access.Agent) (BooksVerified
 type SealState struct {
 	State  State        `json:"state"`
 	Reason *Reason      `json:"reason,omitempty"` // why the store is shut
-	Seal   *seal.Status `json:"seal,omitempty"`   // nil when it can't be read
+	Seal   *seal.Status `json:"seal,omitempty"`   // nil when it can't be read; with Next, what it claims
 	Next   *Reason      `json:"next,omitempty"`   // why the next start would not open
 }
 
@@ -82,8 +82,9 @@ func (o *Ops) SealState(ctx context.Context, agent access.Agent) (SealState, err
 	status, err := o.inspect(ctx)
 	if err != nil {
 		s.Next = reasonOf(err)
-		return s, nil
 	}
-	s.Seal = &status
+	if status.Level != "" {
+		s.Seal = &status
+	}
 	return s, nil
 }

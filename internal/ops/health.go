@@ -68,6 +68,9 @@ func (o *Ops) backupLines(ctx context.Context, agent access.Agent, store *Store)
 		return []Line{{Fail, "backup", "unknown", Words(err)}}
 	}
 	lines := []Line{backupLine(s, now), drillLine(s, now)}
+	if s.Newest.IsZero() && !store.Seal.Recovery {
+		lines[0].Next = "Make the recovery sheet first (cofferctl recovery print), then a backup."
+	}
 	for _, t := range s.Targets {
 		if row := targetRow(t); row.Verdict != OK {
 			lines = append(lines, Line{Warn, "backup " + row.Name, "not as it should be, " + row.Reason.Code, row.Reason.Words})

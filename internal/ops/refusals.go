@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -64,7 +65,7 @@ func (o *Ops) recordRefusals(ctx context.Context, v *vault.Vault) error {
 	if err != nil || !fi.Mode().IsRegular() {
 		return errRefusals
 	}
-	text, err := os.ReadFile(o.refusalsPath())
+	text, err := readAtMost(o.refusalsPath(), 2*refusalsMax)
 	if err != nil {
 		return fault.Wrap(err, fault.Unavailable, "The list of failed openings, coffer.refused, can't be read. Look at the state directory's disk and its rights, then start Coffer again.")
 	}
@@ -78,6 +79,16 @@ func (o *Ops) recordRefusals(ctx context.Context, v *vault.Vault) error {
 		return fault.Wrap(err, fault.Unavailable, "The list of failed openings, coffer.refused, can't be removed. Look at the state directory's disk and its rights, then start Coffer again.")
 	}
 	return nil
+}
+
+// readAtMost returns the first bytes of a file.
+func readAtMost(path string, n int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // nothing was written
+	return io.ReadAll(io.LimitReader(f, n))
 }
 
 // recovered is the What of an opening by the recovery sheet, which succeeded.

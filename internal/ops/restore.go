@@ -35,6 +35,7 @@ type Restored struct {
 	Sequence uint64                `json:"sequence"` // of the last commit that is there again
 	Records  uint64                `json:"records"`
 	Events   uint64                `json:"events"`
+	Replaces bool                  `json:"replaces"`       // books that are on this box
 	Note     string                `json:"note,omitempty"` // what is missing, in words
 }
 
@@ -78,7 +79,7 @@ func (o *Ops) restore(ctx context.Context, r Restoring) (Restored, error) {
 	result := Restored{
 		At: o.machine.Now(), Target: target.Name, Name: plan.Last.String(), Made: plan.Made(),
 		Store: plan.Header.StoreID, Sequence: plan.Sequence(), Records: plan.Header.Records, Events: plan.Header.Head.Size,
-		Note: planNote(plan, r.Claimed),
+		Replaces: plan.Present, Note: planNote(plan, r.Claimed),
 	}
 	if r.DryRun {
 		return result, nil

@@ -12,6 +12,7 @@ import (
 
 var (
 	errCannotOpen = fault.New(fault.Conflict, "The books are not shut, or are being opened. Nothing was changed.")
+	errKeepPIN    = fault.New(fault.Invalid, "The box has a PIN. Give the new seal one too (--new-pin), or say that it is to have none (--no-pin).")
 	errWhy        = fault.New(fault.Invalid, "Say why the recovery sheet is used, in 10 to 500 characters. It goes on record.")
 )
 
@@ -44,19 +45,30 @@ func (o *Ops) Unlock(ctx context.Context, origin access.Origin, pin string) erro
 	return err
 }
 
+// BySheet opens a shut store.
+type BySheet struct {
+	Papers []string // the recovery sheet, or two shares
+	PIN    string   // of the new seal; empty: none
+	NoPIN  bool     // the new seal is to have no PIN, though the present one has
+	Reason string   // goes on record
+}
+
 // OpenBySheet opens a sealed store with the recovery sheet and seals it to
-// this TPM anew, with the PIN if one is given. The reason goes on record.
-func (o *Ops) OpenBySheet(ctx context.Context, origin access.Origin, papers []string, pin, reason string) error {
+// this TPM anew.
+func (o *Ops) OpenBySheet(ctx context.Context, origin access.Origin, by BySheet) error {
 	if err := o.shutFor(); err != nil {
 		return err
 	}
-	if !validReason(reason) {
+	if !validReason(by.Reason) {
 		return errWhy
+	}
+	if claimed, _ := o.inspect(ctx); claimed.PIN && by.PIN == "" && !by.NoPIN { // why it is shut is known
+		return errKeepPIN
 	}
 	if !o.changing.TryLock() {
 		return errChanging
 	}
-	err := o.recoverSeal(ctx, papers, pin)
+	err := o.recoverSeal(ctx, by.Papers, by.PIN)
 	o.changing.Unlock()
 	via := origin.Via + ":" + origin.Address
 	if err != nil {
@@ -64,10 +76,10 @@ func (o *Ops) OpenBySheet(ctx context.Context, origin access.Origin, papers []st
 		return err
 	}
 	o.mu.Lock()
-	o.reason = reason
+	o.reason = by.Reason
 	o.mu.Unlock()
 	o.remember(refusal{At: o.machine.Now(), What: recovered, Via: via})
-	return o.machine.Reopen(ctx, pin, reason)
+	return o.machine.Reopen(ctx, by.PIN, by.Reason)
 }
 
 // recoverSeal seals the root key that the sheet opens to this box's TPM.

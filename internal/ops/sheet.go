@@ -39,11 +39,12 @@ type Sheet struct {
 	Store       ident.ID[ident.Store] `json:"store"`
 	Made        time.Time             `json:"made"`
 	Form        Form                  `json:"form"`
-	Fingerprint string                `json:"fingerprint"`           // hex, of the public half: tells sheets apart
-	Attestation string                `json:"attestation,omitempty"` // hex, of the TPM's key for quotes: the auditor's trust anchor
-	TrailKey    string                `json:"trail_key,omitempty"`   // verifier key of the checkpoints (signed note form)
-	Papers      []Paper               `json:"papers"`                // one, or three
-	Ask         []Asked               `json:"ask"`                   // the groups to type back
+	Fingerprint string                `json:"fingerprint"`                 // hex, of the public half: tells sheets apart
+	Attestation string                `json:"attestation,omitempty"`       // hex, of the TPM's key for quotes: the auditor's trust anchor
+	TrailPrint  string                `json:"trail_fingerprint,omitempty"` // hex, of the key that signs checkpoints: what cofferverify shows
+	TrailKey    string                `json:"trail_key,omitempty"`         // verifier key of the checkpoints (signed note form)
+	Papers      []Paper               `json:"papers"`                      // one, or three
+	Ask         []Asked               `json:"ask"`                         // the groups to type back
 }
 
 // Paper is one sheet of paper.
@@ -134,11 +135,11 @@ func (o *Ops) newSheet(store *Store, form Form) (Sheet, error) {
 		return Sheet{}, err
 	}
 	fingerprint := seed.Public().Fingerprint()
-	_, attestation := store.Vault.AuditKeys().Fingerprints()
+	signing, attestation := store.Vault.AuditKeys().Fingerprints()
 	sheet := Sheet{
 		ID: rand.Text(), Clinic: o.machine.Clinic, Store: store.Vault.Status().StoreID, Made: o.machine.Now(), Form: form,
 		Fingerprint: hex.EncodeToString(fingerprint[:]), Attestation: attestation,
-		TrailKey: store.Vault.AuditKeys().Text(), Papers: papers, Ask: twoGroups(papers),
+		TrailPrint: signing, TrailKey: store.Vault.AuditKeys().Text(), Papers: papers, Ask: twoGroups(papers),
 	}
 	p := &pendingSheet{id: sheet.ID, seed: seed, form: form, ask: sheet.Ask, until: o.machine.Now().Add(sheetPatience)}
 	for _, a := range sheet.Ask {

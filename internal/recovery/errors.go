@@ -23,7 +23,7 @@ var (
 	// ErrFalseShare: more shares than needed were given and contradict each other.
 	ErrFalseShare = fault.New(fault.Invalid, "One of these shares is not genuine: together they contradict each other. Keep them all, and try each pair alone (SHEET-008).")
 	// ErrWrongSeed: the seed does not open what was sealed, or that was changed.
-	ErrWrongSeed = fault.New(fault.Invalid, "This recovery sheet does not open this store or backup: it belongs to another one, or was replaced by a newer sheet. Look for the sheet with the fingerprint that is shown (SHEET-009).")
+	ErrWrongSeed = fault.New(fault.Invalid, "This recovery sheet does not open this store or backup: it belongs to another one, or was replaced by a newer sheet. Look for the sheet whose fingerprint cofferctl seal status shows (SHEET-009).")
 	// ErrPublic: bytes that are no public half.
 	ErrPublic = fault.New(fault.Invalid, "This is not the public half of a recovery sheet, or it is damaged. Take it from the box again (SHEET-010).")
 	// ErrSplit: a splitting that cannot be.

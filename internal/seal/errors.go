@@ -17,7 +17,7 @@ var (
 	// ErrGeneration: no slot of the header is of the TPM's present generation.
 	ErrGeneration = fault.New(fault.Sealed, "The seal file is of an older generation than the TPM: an old copy was put back. Put back the newest coffer.seal; coffer.seal.prev beside it is the one before. If neither opens, use the recovery sheet (SEAL-003).")
 	// ErrHeader: the header is unreadable, changed or not of this format.
-	ErrHeader = fault.New(fault.Sealed, "The seal file is damaged or was changed. Put back your newest copy of coffer.seal, or coffer.seal.prev beside it, then start Coffer again. If none opens, use the recovery sheet (SEAL-004).")
+	ErrHeader = fault.New(fault.Sealed, "The seal file is damaged or was changed. Put back your newest copy of coffer.seal, or coffer.seal.prev beside it, then start Coffer again. If none opens, restore with the recovery sheet: cofferctl backup restore (SEAL-004).")
 	// ErrBusTampered: an answer of the TPM does not carry the HMAC it must.
 	ErrBusTampered = fault.New(fault.Sealed, "Something between the processor and the TPM changes its answers. Stop the box and have its hardware inspected before anybody works with it (SEAL-005).")
 	// ErrLockout: the TPM refuses authorizations after too many wrong ones.

@@ -42,6 +42,7 @@ type Status struct {
 	Level          Level  `json:"level"`
 	PIN            bool   `json:"pin"`             // a PIN is asked for
 	Recovery       bool   `json:"recovery"`        // there is a recovery slot
+	Sheet          string `json:"sheet"`           // SHA-256 of the sheet's public half in hex, as the sheet itself shows it; "" for none
 	Manufacturer   string `json:"manufacturer"`    // TPM vendor, such as "IBM" (swtpm), "INTC", "IFX"
 	Generation     uint64 `json:"generation"`      // value of the TPM's generation counter
 	Rotating       bool   `json:"rotating"`        // an exchange of the root key, or a re-seal, is not finished (EndRotation)

@@ -50,6 +50,53 @@ func retire(ctx context.Context, device, headerPath string, after func(step stri
 	return wipeFiles(headerPath, after)
 }
 
+// Disown takes the counters of a store that another has replaced out of the
+// TPM and leaves its header: from then on only the recovery sheet opens it. It
+// is refused as Retire is.
+func Disown(ctx context.Context, device, headerPath string) error {
+	h, err := readHeader(headerPath)
+	if err != nil {
+		return err
+	}
+	return withTPM(ctx, device, func(m *tpm) error { return m.retire(h, func(string) {}) })
+}
+
+// RetireUnfinished is Retire for the header of a store that did not come into
+// use. It is refused, by ErrExists, while the header at inUse is there and has
+// the same counters, or can't tell.
+func RetireUnfinished(ctx context.Context, device, headerPath, inUse string) error {
+	h, err := readHeader(headerPath)
+	if err != nil {
+		return err
+	}
+	switch live, err := readHeader(inUse); {
+	case errors.Is(err, ErrNoHeader):
+	case err != nil:
+		return because(ErrExists, err)
+	case h.sharesCounters(live):
+		return ErrExists
+	}
+	return Retire(ctx, device, headerPath)
+}
+
+// sharesCounters reports whether two headers name a counter in common.
+func (h *header) sharesCounters(other *header) bool {
+	used := map[uint32]bool{}
+	for _, r := range other.Roots {
+		for _, slot := range r.TPM {
+			used[slot.GenIndex] = true
+		}
+	}
+	for _, r := range h.Roots {
+		for _, slot := range r.TPM {
+			if used[slot.GenIndex] {
+				return true
+			}
+		}
+	}
+	return h.Anchor == other.Anchor
+}
+
 // retire removes the counters, the generation counter last: its value is what
 // tells the store's own counters from those of a store that came later.
 func (m *tpm) retire(h *header, after func(string)) error {

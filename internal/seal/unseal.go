@@ -3,6 +3,7 @@ package seal
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 )
 
@@ -64,13 +65,14 @@ func (m *tpm) openOlder(k *Key, h *header, p Proof) (err error) {
 
 // Inspect asks the TPM what Unseal would meet, without unsealing: that it is
 // the pinned one, that the counter is there, that some slot is of its
-// generation, and that the firmware is in the state that was sealed to.
+// generation, and that the firmware is in the state that was sealed to. With an
+// error, the status is what the header claims, if it could be read.
 func Inspect(ctx context.Context, device, headerPath string) (Status, error) {
 	h, err := readHeader(headerPath)
 	if err != nil {
 		return Status{}, err
 	}
-	var s Status
+	s := h.claims()
 	err = withTPM(ctx, device, func(m *tpm) error {
 		if err := m.pinned(h.SRKName); err != nil {
 			return err
@@ -79,9 +81,11 @@ func Inspect(ctx context.Context, device, headerPath string) (Status, error) {
 		if err != nil {
 			return err
 		}
-		if s, err = m.status(h, slot); err != nil {
+		found, err := m.status(h, slot)
+		if err != nil {
 			return err
 		}
+		s = found
 		return m.checkFirmware(h.newest(), slot.GenValue)
 	})
 	return s, err
@@ -234,9 +238,30 @@ func (m *tpm) proveSlot(h *header, r *rootSlots, slot tpmSlot, p Proof, root []b
 // status describes the seal.
 func (m *tpm) status(h *header, slot tpmSlot) (Status, error) {
 	vendor, err := m.manufacturer()
-	return Status{
-		Level: slot.Level, PIN: slot.PIN != nil, Recovery: len(h.Recovery) > 0,
-		Manufacturer: vendor, Generation: slot.GenValue, Rotating: h.unfinished(slot),
+	s := h.claimsOf(slot)
+	s.Manufacturer, s.Rotating = vendor, h.unfinished(slot)
+	return s, err
+}
+
+// claims returns what the header says of its newest slot, whoever wrote it.
+func (h *header) claims() Status {
+	newest := tpmSlot{}
+	for _, slot := range h.newest().TPM {
+		if slot.GenValue >= newest.GenValue {
+			newest = slot
+		}
+	}
+	return h.claimsOf(newest)
+}
+
+func (h *header) claimsOf(slot tpmSlot) Status {
+	s := Status{
+		Level: slot.Level, PIN: slot.PIN != nil, Recovery: len(h.Recovery) > 0, Generation: slot.GenValue,
 		AttestationKey: h.Attestation.fingerprint(),
-	}, err
+	}
+	if sheet, err := h.sheet(); err == nil && !sheet.IsZero() {
+		fingerprint := sheet.Fingerprint()
+		s.Sheet = hex.EncodeToString(fingerprint[:])
+	}
+	return s
 }

@@ -37,6 +37,11 @@ var (
 		IT:    []string{"Switch the box off and have its hardware inspected. Do not repair, do not retry.", "Keep the disk as it is: it is evidence. Write down who had access since it last worked.", "The clinic goes on with a new box, the newest backup and the recovery sheet."},
 		Owner: []string{"Treat it as a break-in: call whoever advises you on privacy, today. 45 CFR 164.308(a)(6) wants it written down.", "Keep the recovery sheet away from this box."},
 	}
+	causeAltered = cause{
+		Head: "The books were changed while Coffer was stopped", Tone: "bad",
+		IT:    []string{"If somebody copied, moved or restored the file by hand: put coffer.db back exactly as it was, then start Coffer again.", "If it is gone: cofferctl backup restore --replace, with the recovery sheet and a reason.", "If nobody knows who changed it, leave the disk as it is, tell the owner, and restore on another disk or box."},
+		Owner: []string{"Ask IT who changed the file and why.", "If there is no good answer, treat it as a break-in: call whoever advises you on privacy, today.", "Have the recovery sheet ready for a restore."},
+	}
 	causeOld = cause{
 		Head: "An older state was put back", Tone: "bad",
 		IT:    []string{"Put back the newest copy, if an older one was put in its place by mistake (coffer.seal, coffer.db and coffer.journal belong together).", "If you restore from a backup on purpose: cofferctl backup restore, with the recovery sheet and a reason; it stays on record.", "If nobody put anything back: leave everything as it is and tell the owner."},
@@ -69,7 +74,7 @@ var causes = map[string]*cause{
 	"SEAL-003": &causeOld, "STORE-013": &causeOld, "STORE-019": &causeOld,
 	"SEAL-022": &causeBoot, "SEAL-023": &causeBoot, "SEAL-024": &causeBoot,
 	"SEAL-005": &causeTampered, "SEAL-009": &causeTampered, "STORE-009": &causeTampered, "STORE-011": &causeTampered,
-	"STORE-012": &causeTampered, "STORE-017": &causeTampered,
+	"STORE-012": &causeTampered, "STORE-017": &causeAltered,
 	"SEAL-006": &causePIN, "SEAL-019": &causePIN, "SEAL-020": &causePIN, "SEAL-021": &causePIN,
 	"SEAL-004": &causeDamaged, "STORE-004": &causeDamaged, "STORE-005": &causeDamaged, "STORE-006": &causeDamaged,
 	"STORE-007": &causeDamaged, "STORE-008": &causeDamaged, "STORE-015": &causeDamaged, "STORE-016": &causeDamaged,

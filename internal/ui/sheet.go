@@ -124,7 +124,7 @@ func (s *server) sheetOf(sheet ops.Sheet, who string) (sheetView, error) {
 		v.Facts = append(v.Facts, fact{Name: "Key of the security chip", Value: spaced(sheet.Attestation, 16)})
 	}
 	if sheet.TrailKey != "" {
-		v.Facts = append(v.Facts, fact{Name: "Key of the audit trail", Value: sheet.TrailKey})
+		v.Facts = append(v.Facts, fact{Name: "Key of the audit trail", Value: spaced(sheet.TrailPrint, 16)}, fact{Name: "The same for other programs", Value: sheet.TrailKey})
 	}
 	for _, p := range sheet.Papers {
 		paper, err := paperOf(p, len(sheet.Papers))
