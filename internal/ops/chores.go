@@ -18,7 +18,7 @@ type BooksVerified struct {
 	OK       bool            `json:"ok"`
 	Books    BooksChecked    `json:"books"`
 	Payments PaymentsChecked `json:"payments"`
-	Findings []PartFinding   `json:"findings"`
+	Findings []PartFinding   `json:"findings,omitempty"`
 }
 
 // CheckBooks folds the whole journal anew and compares every balance, open
