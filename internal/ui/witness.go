@@ -13,11 +13,12 @@ import (
 // checkpoint, and the proof that it begins with the one that the browser kept
 // (app.js). All of it may be known to anybody.
 type witnessed struct {
-	Origin string   `json:"origin"`
-	Size   uint64   `json:"size"`
-	Root   string   `json:"root"` // base64
-	Note   string   `json:"note"` // signed
-	Proof  []string `json:"proof"`
+	Origin string    `json:"origin"`
+	Size   uint64    `json:"size"`
+	Root   string    `json:"root"`   // base64
+	Note   string    `json:"note"`   // signed
+	Signed time.Time `json:"signed"` // when, by the clock of the box
+	Proof  []string  `json:"proof"`
 
 	Restored time.Time `json:"restored,omitzero"` // when the box says that an earlier state was put in place on purpose
 }
@@ -32,7 +33,7 @@ func (s *server) witness(c *call) error {
 	if err != nil {
 		return err
 	}
-	w := witnessed{Origin: latest.Origin, Size: latest.Size, Root: latest.Root, Note: latest.Note, Proof: []string{}, Restored: latest.Restored}
+	w := witnessed{Origin: latest.Origin, Size: latest.Size, Root: latest.Root, Note: latest.Note, Signed: latest.At, Proof: []string{}, Restored: latest.Restored}
 	if kept, err := strconv.ParseUint(c.QueryParam("size"), 10, 53); err == nil && kept > 0 && kept < latest.Size {
 		proof, err := s.Ops.Consistency(ctx, c.agent, kept, latest.Size)
 		if err != nil {

@@ -63,7 +63,7 @@ async function witness() {
   const shown = answer.status === 200 ? await answer.json() : null;
   const why = kept ? await complaint(kept, shown) : '';
   if (why) return alarm({ why, at: Date.now(), kept, shown });
-  if (shown) keep(KEPT, { origin: shown.origin, size: shown.size, root: shown.root, note: shown.note, at: Date.now(), asked: Date.now(), session });
+  if (shown) keep(KEPT, { origin: shown.origin, size: shown.size, root: shown.root, note: shown.note, signed: shown.signed, at: Date.now(), asked: Date.now(), session });
 }
 
 const when = (at) => new Date(at).toLocaleString();
@@ -83,7 +83,7 @@ function tell(path, found) {
   const body = new URLSearchParams({ csrf: find('#lock [name=csrf]').value, why: found.why, kept: found.kept.size, shown: found.shown?.size || 0 });
   return fetch(path, { method: 'POST', body }).catch(() => null);
 }
-const restored = ({ kept, shown }) => Date.parse(shown?.restored) > kept.at ? ` The box itself says that an earlier state was put in place on purpose on ${when(Date.parse(shown.restored))}.` : '';
+const restored = ({ kept, shown }) => Date.parse(shown?.restored) > Date.parse(kept.signed) ? ` The box itself says that an earlier state was put in place on purpose on ${when(Date.parse(shown.restored))}.` : '';
 const showAlarm = (found) => show('Stop. ' + (reasons[found.why] || reasons.rewritten)(found) + restored(found) +
   ' Tell the owner and the privacy officer now, not IT alone. If the box was restored from a backup on purpose,' +
   ' the privacy officer knows by whom and why, and ends this alarm; if nobody knows of it, treat it as an attack.', found);
