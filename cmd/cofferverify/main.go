@@ -13,6 +13,9 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -37,7 +40,8 @@ Checks an export of Coffer's audit trail. FILE may be - for standard input.
   --key KEY      a key that must have signed the last checkpoint: its
                  fingerprint (64 hexadecimal digits) or its verifier line, as
                  on the recovery sheet; may be given twice
-  --against OLD  a file with an older checkpoint, which the trail must contain
+  --against OLD  a file with an older checkpoint, or an older export, which the
+                 trail must contain
 
 An encrypted export asks for its passphrase: on the terminal, or as the first
 line of standard input.
@@ -113,13 +117,13 @@ func fingerprintOf(text string) (string, error) {
 	return signing, nil
 }
 
-// againstBytesMax bounds what is read of an older checkpoint.
+// againstBytesMax bounds an older checkpoint, and the line that holds it.
 const againstBytesMax = 16 << 10
 
 // verify opens the files and verifies the export.
 func verify(o options, stdin *os.File, prompt io.Writer) (audit.Report, error) {
 	if o.against != "" {
-		old, err := readSmall(o.against)
+		old, err := olderCheckpoint(o.against)
 		if err != nil {
 			return audit.Report{}, err
 		}
@@ -141,17 +145,50 @@ func verify(o options, stdin *os.File, prompt io.Writer) (audit.Report, error) {
 	return audit.VerifyExport(r, o.trust)
 }
 
-// readSmall reads the beginning of a file that should be small; one that is
-// not is then no checkpoint.
-func readSmall(path string) ([]byte, error) {
+// olderCheckpoint reads an older checkpoint: a file that is one, or the last
+// one in an older export that is not encrypted.
+func olderCheckpoint(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close() // it was only read
-	b, err := io.ReadAll(io.LimitReader(f, againstBytesMax))
-	if err == nil && len(b) == 0 {
-		err = errors.New("the older checkpoint is empty")
+	in := bufio.NewReaderSize(f, againstBytesMax)
+	head, err := in.Peek(len(exportBegins))
+	switch {
+	case len(head) == 0 && err == io.EOF:
+		return nil, errors.New("the older checkpoint is empty")
+	case err != nil && err != io.EOF:
+		return nil, err
+	case string(head) != exportBegins:
+		return io.ReadAll(io.LimitReader(in, againstBytesMax))
 	}
-	return b, err
+	return lastCheckpoint(in)
+}
+
+// How an export begins, and a line of it that is a checkpoint.
+const exportBegins, checkpointBegins = `{"export":`, `{"checkpoint":`
+
+// lastCheckpoint returns the last checkpoint of an export, of which nothing
+// else is looked at.
+func lastCheckpoint(in *bufio.Reader) ([]byte, error) {
+	var last struct {
+		Checkpoint string `json:"checkpoint"`
+	}
+	for {
+		line, err := in.ReadSlice('\n')
+		if bytes.HasPrefix(line, []byte(checkpointBegins)) && err == nil {
+			if err := json.Unmarshal(line, &last); err != nil {
+				return nil, errors.New("a checkpoint of the older export can't be read")
+			}
+		}
+		switch {
+		case err == io.EOF && last.Checkpoint == "":
+			return nil, errors.New("the older export has no checkpoint")
+		case err == io.EOF:
+			return []byte(last.Checkpoint), nil
+		case err != nil && err != bufio.ErrBufferFull:
+			return nil, err
+		}
+	}
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -167,6 +169,24 @@ func TestPlantedFlaws(t *testing.T) {
 		if r.code != 7 || !strings.Contains(r.out, c.want) || !strings.Contains(r.out, "line ") {
 			t.Errorf("%s: exit %d\n%s", c.name, r.code, r.out)
 		}
+	}
+	if r := offline(t, nil, s.file, "--against", s.file); r.code != 0 {
+		t.Errorf("against itself: %+v", r)
+	}
+	note, err := os.ReadFile(s.newer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := json.Marshal(map[string]string{"checkpoint": string(note)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := s.write(t, "later", slices.Concat([]byte("{\"export\":{}}\n"), []byte(strings.Repeat("x", 1<<20)+"\n"), line, []byte("\n{\"end\":{}}\n")))
+	if r := offline(t, nil, s.file, "--against", later); r.code != 7 || !strings.Contains(r.out, "[set back]") {
+		t.Errorf("against a later export: %+v", r)
+	}
+	if r := offline(t, nil, s.file, "--against", s.write(t, "bare", []byte("{\"export\":{}}\n"))); r.code != 2 {
+		t.Errorf("against an export without a checkpoint: %+v", r)
 	}
 	if r := offline(t, nil, s.file, "--against", s.newer); r.code != 7 || !strings.Contains(r.out, "[set back]") {
 		t.Errorf("an older export: exit %d\n%s", r.code, r.out)

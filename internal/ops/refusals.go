@@ -54,29 +54,30 @@ func (o *Ops) remember(r refusal) {
 	_ = f.Close() // as above
 }
 
-var errRefusals = fault.New(fault.Unavailable, "The list of failed openings, coffer.refused, can't be read or removed. Look at the state directory's disk and its rights, then start Coffer again.")
+const textRefusals = "The list of failed openings, coffer.refused, can't be read or removed. Look at the state directory's disk and its rights, then start Coffer again."
 
-// recordRefusals puts what was remembered into the trail and forgets it.
+// recordRefusals puts what was remembered into the trail and forgets it. Lines
+// that are none are counted in the last event, and so is what is no file: that
+// is none of ours, and must neither stop the start nor make it wait.
 func (o *Ops) recordRefusals(ctx context.Context, v *vault.Vault) error {
 	fi, err := os.Lstat(o.refusalsPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err != nil || !fi.Mode().IsRegular() {
-		return errRefusals
+	text := []byte("no file")
+	if err == nil && fi.Mode().IsRegular() {
+		text, err = readAtMost(o.refusalsPath(), 2*refusalsMax)
 	}
-	text, err := readAtMost(o.refusalsPath(), 2*refusalsMax)
 	if err != nil {
-		return fault.Wrap(err, fault.Unavailable, "The list of failed openings, coffer.refused, can't be read. Look at the state directory's disk and its rights, then start Coffer again.")
+		return fault.Wrap(err, fault.Unavailable, textRefusals)
 	}
-	all := parseRefusals(text)
-	for _, r := range all {
+	for _, r := range parseRefusals(text) {
 		if err := v.Record(ctx, request(o.machine.Daemon, access.StoreOpen), r.outcome(), o.factsOf(r)...); err != nil {
 			return err
 		}
 	}
 	if err := os.Remove(o.refusalsPath()); err != nil {
-		return fault.Wrap(err, fault.Unavailable, "The list of failed openings, coffer.refused, can't be removed. Look at the state directory's disk and its rights, then start Coffer again.")
+		return fault.Wrap(err, fault.Unavailable, textRefusals)
 	}
 	return nil
 }
