@@ -105,7 +105,7 @@ func TestNothingInClear(t *testing.T) {
 			}
 		}
 		r.signal(t, sig)
-		if err := os.WriteFile(filepath.Join(b.dir, fmt.Sprintf("log-%d", sig)), r.log.Bytes(), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(b.dir, fmt.Sprintf("log-%d", sig)), []byte(r.log.String()), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

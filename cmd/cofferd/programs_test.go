@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -85,15 +84,33 @@ func (b box) file() string { return filepath.Join(b.dir, "cofferd.toml") }
 // run is one running daemon.
 type running struct {
 	cmd  *exec.Cmd
-	log  *bytes.Buffer
+	log  *journal
 	done chan struct{}
+}
+
+// journal is what a daemon writes, and may be read while it does.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
 }
 
 // start runs the daemon on the box until the test ends, and waits until its
 // pages answer.
 func (b box) start(t *testing.T) *running {
 	t.Helper()
-	r := &running{cmd: exec.Command(program(t, "cofferd"), "run", "--config", b.file()), log: &bytes.Buffer{}, done: make(chan struct{})}
+	r := &running{cmd: exec.Command(program(t, "cofferd"), "run", "--config", b.file()), log: &journal{}, done: make(chan struct{})}
 	r.cmd.Stdout, r.cmd.Stderr, r.cmd.Dir = r.log, r.log, b.dir
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := r.cmd.Start(); err != nil {
