@@ -15,7 +15,7 @@ func Profile() protocol.Profile {
 		FrameMax: 65536, Version: "1.35",
 		Messages: []string{"A00", "A14", "A35", "T00", "R02"},
 		Timers: protocol.Timers{
-			Ack: 400, Byte: 40, EOT: 60, Settle: 60,
+			Ack: 400, Byte: 40, EOT: 60, Settle: 300,
 			Answer: map[string]protocol.Millis{"A00": 250, "T00": 700, "R02": 250},
 			Cancel: 250, Whole: 1500, Quiet: 40, Drain: 200, Write: 250, RetryMin: 10, RetryMax: 80,
 		},
