@@ -36,19 +36,24 @@ func hears(agent access.Agent) func(topic string) bool {
 }
 
 // GET /bell streams topics (text/event-stream), one event each, no data. It
-// ends with the session, with the page, or when the bell closes.
+// ends with the session, with the page, or when the bell closes. That the page
+// listens is on record before it hears anything.
 func (s *server) listen(c *call) error {
 	if s.bell == nil {
 		return errNoPage
 	}
+	if err := s.attempted(c, route{method: get, path: c.Path()}, nil); err != nil {
+		return err
+	}
+	return s.stream(c)
+}
+
+func (s *server) stream(c *call) error {
 	topics, stop, err := s.bell.listen(ear{c.agent.SessionID(), hears(c.agent)})
 	if err != nil {
 		return err
 	}
 	defer stop()
-	if err := s.attempted(c, route{method: get, path: c.Path()}, nil); err != nil {
-		return err // that the page listens is on record before it hears anything
-	}
 	w := c.Response()
 	stream := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")

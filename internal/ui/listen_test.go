@@ -99,7 +99,7 @@ func TestStalledBrowserLosesItsStream(t *testing.T) {
 				handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					c := s.callOf(e.NewContext(r, w))
 					c.agent = accesstest.Agent(access.FrontDesk)
-					ended <- s.listen(c)
+					ended <- s.stream(c)
 				})
 				here, there := net.Pipe()
 				conns := make(chan net.Conn, 1)
