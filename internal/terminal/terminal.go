@@ -109,7 +109,7 @@ func Start(cfg Config) *Terminal {
 // driverOf returns the driver of the profile's protocol.
 func driverOf(p protocol.Profile, l pax.Line) (protocol.Driver, error) {
 	if p.Protocol != "pax" {
-		return nil, pax.ErrProfile
+		return nil, protocol.ErrProfile
 	}
 	return pax.New(p, l)
 }
@@ -151,7 +151,7 @@ func (t *Terminal) OnStray(keep func(protocol.Outcome) error) {
 // conversation is over, at the latest Timers.Whole + Timers.Cancel after its
 // start, or on Close.
 //
-// The error is that of the hook Sending or Result, or pax.ErrCommand for a
+// The error is that of the hook Sending or Result, or protocol.ErrCommand for a
 // command that no terminal may be sent. The outcome is valid with any error.
 func (t *Terminal) Run(ctx context.Context, cmd protocol.Command, h Hooks) (protocol.Outcome, error) {
 	blank := protocol.Outcome{Result: protocol.NotSent, Kind: cmd.Kind, Ref: cmd.Ref, Requested: cmd.Amount}

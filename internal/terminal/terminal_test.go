@@ -119,7 +119,7 @@ func TestCommandThatIsRefused(t *testing.T) {
 	d := newDevice()
 	bubble(t, d, func(t *testing.T, tm *Terminal) {
 		o, err := tm.Run(t.Context(), protocol.Command{Kind: protocol.Sale, Ref: "x", Amount: 1}, never(t))
-		if !errors.Is(err, pax.ErrCommand) || o.Result != protocol.NotSent {
+		if !errors.Is(err, protocol.ErrCommand) || o.Result != protocol.NotSent {
 			t.Errorf("%+v %v", o, err)
 		}
 	})

@@ -3,15 +3,9 @@ package pax
 import (
 	"time"
 
-	"coffer/internal/fault"
-	"coffer/internal/money"
 	"coffer/internal/terminal/frame"
 	"coffer/internal/terminal/protocol"
 )
-
-// ErrProfile is returned for a profile that does not allow what the till
-// needs.
-var ErrProfile = fault.New(fault.Invalid, "This terminal profile does not allow a message that Coffer needs, or lacks its time limits.")
 
 // needed are the messages without which no payment can be taken safely.
 var needed = []string{Initialise, Cancel, Credit, FindRecord}
@@ -35,18 +29,18 @@ type driver struct {
 func New(p protocol.Profile, line Line) (protocol.Driver, error) {
 	for _, m := range needed {
 		if !p.Allows(m) {
-			return nil, ErrProfile
+			return nil, protocol.ErrProfile
 		}
 	}
 	t := p.Timers
 	for _, limit := range []protocol.Millis{t.Ack, t.Byte, t.EOT, t.Settle, t.Cancel, t.Whole, t.Quiet, t.Drain,
 		t.Answer[Initialise], t.Answer[Credit], t.Answer[FindRecord]} {
 		if limit <= 0 {
-			return nil, ErrProfile
+			return nil, protocol.ErrProfile
 		}
 	}
 	if p.FrameMax <= 0 || p.FrameMax > frame.SizeMax || p.Retries.Send < 1 || p.Version == "" {
-		return nil, ErrProfile
+		return nil, protocol.ErrProfile
 	}
 	return driver{p, line}, nil
 }
@@ -71,8 +65,8 @@ func (d driver) Listen() protocol.Machine {
 
 // Money is protocol.Driver's.
 func (d driver) Money(c protocol.Command) (protocol.Machine, error) {
-	if !sendable(c) {
-		return nil, ErrCommand
+	if !c.Sendable() {
+		return nil, protocol.ErrCommand
 	}
 	m := &moneyTalk{exchange: d.exchange(), cmd: c}
 	m.role, m.money = m, true
@@ -217,39 +211,4 @@ func (m *moneyTalk) leaked(time.Time) protocol.Action {
 	}
 	m.end = m.doubt(protocol.ReasonLeak)
 	return m.persist()
-}
-
-// sendable reports whether a command may go to a terminal.
-func sendable(c protocol.Command) bool {
-	switch {
-	case !isRef(c.Ref), c.Amount <= 0, c.Amount > money.Max, !isInvoice(c.Invoice):
-		return false
-	case !isID(c.OriginalHostRef), !isID(c.OriginalTerminalRef):
-		return false
-	}
-	switch c.Kind {
-	case protocol.Sale:
-		return c.OriginalHostRef == "" && c.OriginalTerminalRef == ""
-	case protocol.Void, protocol.Refund:
-		return c.OriginalHostRef != "" || c.OriginalTerminalRef != ""
-	}
-	return false
-}
-
-func isRef(s string) bool { return len(s) <= 12 && isDigits(s) }
-
-func isInvoice(s string) bool { return len(s) <= 16 && isID(s) }
-
-// isID reports whether s is empty or up to 40 letters, digits and dashes.
-func isID(s string) bool {
-	if len(s) > 40 {
-		return false
-	}
-	for _, c := range []byte(s) {
-		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
-		if !letter && c != '-' && (c < '0' || c > '9') {
-			return false
-		}
-	}
-	return true
 }

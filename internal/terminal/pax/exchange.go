@@ -99,7 +99,7 @@ func (x *exchange) drain(now time.Time) {
 }
 
 func (x *exchange) quietFrom(now time.Time) {
-	x.by = earliest(now.Add(x.profile.Timers.Quiet.Duration()), x.limit)
+	x.by = protocol.Earliest(now.Add(x.profile.Timers.Quiet.Duration()), x.limit)
 }
 
 // Receive is protocol.Machine's.
@@ -164,7 +164,7 @@ func (x *exchange) control(now time.Time, c byte) {
 		x.fail(now, protocol.ReasonEnded, true)
 	case c == frame.EOT && x.state == awaitReply && x.cancelled > 0 && !x.givenUp:
 		x.givenUp = true // it has taken A14: the answer comes soon, or not at all
-		x.by = earliest(x.by, now.Add(x.profile.Timers.Cancel.Duration()))
+		x.by = protocol.Earliest(x.by, now.Add(x.profile.Timers.Cancel.Duration()))
 	case c == frame.EOT && x.state == awaitEOT:
 		x.finish(now)
 	case c == frame.ENQ:
@@ -191,7 +191,7 @@ func (x *exchange) ack(now time.Time) {
 // await waits for the reply from now on.
 func (x *exchange) await(now time.Time) {
 	x.state = awaitReply
-	x.by = earliest(now.Add(x.answer), x.limit)
+	x.by = protocol.Earliest(now.Add(x.answer), x.limit)
 	if x.wanted {
 		x.writeCancel(now)
 	}
@@ -261,7 +261,7 @@ func (x *exchange) progress(now time.Time, screen string) {
 		x.show(stepOf(screen))
 	}
 	if !x.givenUp {
-		x.by = earliest(now.Add(x.answer), x.limit)
+		x.by = protocol.Earliest(now.Add(x.answer), x.limit)
 	}
 }
 
@@ -431,7 +431,7 @@ func (x *exchange) Deadline() time.Time {
 	if x.state == idle {
 		return time.Time{}
 	}
-	return earliest(x.by, x.byteBy)
+	return protocol.Earliest(x.by, x.byteBy)
 }
 
 // cancelFrame returns A14, framed. Its text is the program's own.

@@ -301,7 +301,7 @@ func TestCommandsThatAreRefused(t *testing.T) {
 	} {
 		c := good
 		spoil(&c)
-		if _, err := mustDriver(t, Serial).Money(c); err != ErrCommand {
+		if _, err := mustDriver(t, Serial).Money(c); err != protocol.ErrCommand {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -323,7 +323,7 @@ func TestProfilesThatAreRefused(t *testing.T) {
 	} {
 		p := testProfile()
 		spoil(&p)
-		if _, err := New(p, Serial); err != ErrProfile {
+		if _, err := New(p, Serial); err != protocol.ErrProfile {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -60,7 +60,7 @@ func plain(t *testing.T, o protocol.Outcome) {
 			}
 		}
 	}
-	if hasCardNumber([]byte(o.HostText)) || hasCardNumber([]byte(o.EMV.Label)) {
+	if protocol.HasCardNumber([]byte(o.HostText)) || protocol.HasCardNumber([]byte(o.EMV.Label)) {
 		t.Fatal("a card number was kept")
 	}
 	if (o.Result == protocol.Approved || o.Result == protocol.Partial) && (o.Approved <= 0 || o.Approved > 15000) {

@@ -146,11 +146,3 @@ func (l *link) flush() []protocol.Action {
 	l.out = nil
 	return out
 }
-
-// earliest returns the earlier of two times, where zero is never.
-func earliest(a, b time.Time) time.Time {
-	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
-		return b
-	}
-	return a
-}

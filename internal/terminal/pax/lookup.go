@@ -2,7 +2,6 @@ package pax
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"coffer/internal/money"
@@ -99,7 +98,7 @@ func (m *lookup) recognise(r Response) (protocol.Action, bool) {
 // the terminal gets its ACK.
 func (m *lookup) stray(o protocol.Outcome) {
 	if o.Ref == m.ref && o.Kind == m.kind {
-		o = agree(o, m.kind, m.amount)
+		o = o.Agree(m.kind, m.amount)
 		m.late = &o
 	}
 }
@@ -154,7 +153,7 @@ func (m *lookup) sawFirst(now time.Time) {
 	switch {
 	case m.notFound() && m.total <= 0:
 		m.proven(protocol.EvidenceEmpty)
-	case m.found.Code != CodeOK || m.found.Total < 1 || !olderRef(m.found.Trace.Ref, m.ref):
+	case m.found.Code != CodeOK || m.found.Total < 1 || !protocol.OlderRef(m.found.Trace.Ref, m.ref):
 		m.doubt(protocol.ReasonUnproven)
 	case m.found.Total == 1:
 		m.proven(protocol.EvidenceOlder)
@@ -165,7 +164,7 @@ func (m *lookup) sawFirst(now time.Time) {
 }
 
 func (m *lookup) sawNewest() {
-	if m.found.Code != CodeOK || m.found.Total != m.total || !olderRef(m.found.Trace.Ref, m.ref) {
+	if m.found.Code != CodeOK || m.found.Total != m.total || !protocol.OlderRef(m.found.Trace.Ref, m.ref) {
 		m.doubt(protocol.ReasonUnproven)
 		return
 	}
@@ -211,17 +210,4 @@ func (m *lookup) proven(evidence string) {
 func (m *lookup) conclude(o protocol.Outcome) {
 	m.state = idle
 	m.do(protocol.Action{Do: protocol.End, Outcome: o})
-}
-
-// olderRef reports whether a is a reference given out before b. References
-// count upwards and are never used twice.
-func olderRef(a, b string) bool {
-	if !isDigits(a) || !isDigits(b) {
-		return false
-	}
-	a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
-	if len(a) != len(b) {
-		return len(a) < len(b)
-	}
-	return a < b
 }

@@ -3,7 +3,6 @@ package pax
 import (
 	"strconv"
 
-	"coffer/internal/fault"
 	"coffer/internal/money"
 	"coffer/internal/terminal/protocol"
 )
@@ -25,9 +24,6 @@ const (
 	CodeLocalDuplicate = "100011"
 	CodeHostDuplicate  = "103000"
 )
-
-// ErrCommand is returned for a command that no terminal may be sent.
-var ErrCommand = fault.New(fault.Invalid, "This payment cannot be sent: its reference, amount or original is not valid.")
 
 // typeOf returns the transaction type of a kind of command.
 func typeOf(k protocol.Kind) string {

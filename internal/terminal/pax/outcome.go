@@ -1,8 +1,6 @@
 package pax
 
 import (
-	"strings"
-
 	"coffer/internal/money"
 	"coffer/internal/terminal/protocol"
 )
@@ -33,7 +31,7 @@ func outcomeOf(f facts, kind protocol.Kind, requested money.Amount) protocol.Out
 	o := kept(f)
 	o.Kind, o.Requested = kind, requested
 	v := verdictOf(f.code, f.host.Code)
-	o.Result, o.Reason = v.result, v.reason
+	o.Result, o.Reason = v.Result, v.Reason
 	if o.Result != protocol.Approved {
 		if o.Result != protocol.Duplicate {
 			o.Approved = 0
@@ -47,22 +45,7 @@ func outcomeOf(f facts, kind protocol.Kind, requested money.Amount) protocol.Out
 		o.Result, o.Reason = protocol.InDoubt, protocol.ReasonMismatch
 		return o
 	}
-	return agree(o, kind, requested)
-}
-
-// agree compares an approval with the amount that was asked for. Only a sale
-// may be approved in part.
-func agree(o protocol.Outcome, kind protocol.Kind, requested money.Amount) protocol.Outcome {
-	o.Requested = requested
-	switch {
-	case o.Result != protocol.Approved:
-	case o.Approved == requested:
-	case kind == protocol.Sale && o.Approved > 0 && o.Approved < requested:
-		o.Result, o.Reason = protocol.Partial, protocol.ReasonPartial
-	default:
-		o.Result, o.Reason = protocol.InDoubt, protocol.ReasonMismatch
-	}
-	return o
+	return o.Agree(kind, requested)
 }
 
 // isType reports whether a transaction type is one that a command of this
@@ -76,7 +59,7 @@ func isType(t string, kind protocol.Kind) bool {
 // and a partial approval is Approved with what was approved.
 func strayOf(r Response) (protocol.Outcome, bool) {
 	m, err := ParseMoneyReply(r)
-	if err != nil || !isRef(m.Trace.Ref) {
+	if err != nil || protocol.Ref(m.Trace.Ref) == "" {
 		return protocol.Outcome{}, false
 	}
 	if m.Code == CodeLocalDuplicate || m.Code == CodeHostDuplicate {
@@ -90,7 +73,7 @@ func strayOf(r Response) (protocol.Outcome, bool) {
 		}
 	}
 	v := verdictOf(m.Code, m.Host.Code)
-	o.Result, o.Reason = v.result, v.reason
+	o.Result, o.Reason = v.Result, v.Reason
 	if o.Result == protocol.Approved && o.Kind == "" {
 		o.Result, o.Reason = protocol.InDoubt, protocol.ReasonMismatch
 	}
@@ -104,23 +87,23 @@ func strayOf(r Response) (protocol.Outcome, bool) {
 // field ends here.
 func kept(f facts) protocol.Outcome {
 	return protocol.Outcome{
-		Ref:         refOf(f.trace.Ref),
+		Ref:         protocol.Ref(f.trace.Ref),
 		Approved:    f.approved,
-		DeviceCode:  word(f.code, 6),
-		HostCode:    word(f.host.Code, 8),
-		HostText:    text(f.host.Text, 40),
-		AuthCode:    word(f.host.Auth, 12),
-		HostRef:     word(hostRef(f), 40),
-		TerminalRef: word(f.trace.TerminalRef, 12),
-		Batch:       word(f.host.Batch, 12),
+		DeviceCode:  protocol.Word(f.code, 6),
+		HostCode:    protocol.Word(f.host.Code, 8),
+		HostText:    protocol.Text(f.host.Text, 40),
+		AuthCode:    protocol.Word(f.host.Auth, 12),
+		HostRef:     protocol.Word(hostRef(f), 40),
+		TerminalRef: protocol.Word(f.trace.TerminalRef, 12),
+		Batch:       protocol.Word(f.host.Batch, 12),
 		Card: protocol.Card{
 			Brand:     brand(f.account.CardType),
-			LastFour:  lastFour(f.account.LastFour),
+			LastFour:  protocol.LastFour(f.account.LastFour),
 			EntryMode: entryModes[f.account.EntryMode],
 		},
 		EMV:    emv(f.ext),
-		At:     digits(f.trace.At, 14),
-		Serial: word(f.ext["SN"], 32),
+		At:     protocol.Digits(f.trace.At, 14),
+		Serial: protocol.Word(f.ext["SN"], 32),
 	}
 }
 
@@ -140,10 +123,10 @@ func emv(ext map[string]string) protocol.EMV {
 		}
 	}
 	return protocol.EMV{
-		AID: hexadecimal(ext["AID"], 32), Label: text(ext["APPLAB"], 32),
-		TVR: hexadecimal(ext["TVR"], 10), TSI: hexadecimal(ext["TSI"], 4),
-		IAD: hexadecimal(ext["IAD"], 64), ARC: word(ext["ARC"], 4),
-		Cryptogram: hexadecimal(cryptogram, 16), CVM: cvms[ext["CVM"]],
+		AID: protocol.Hexadecimal(ext["AID"], 32), Label: protocol.Text(ext["APPLAB"], 32),
+		TVR: protocol.Hexadecimal(ext["TVR"], 10), TSI: protocol.Hexadecimal(ext["TSI"], 4),
+		IAD: protocol.Hexadecimal(ext["IAD"], 64), ARC: protocol.Word(ext["ARC"], 4),
+		Cryptogram: protocol.Hexadecimal(cryptogram, 16), CVM: cvms[ext["CVM"]],
 	}
 }
 
@@ -175,61 +158,4 @@ func brand(cardType string) string {
 		return ""
 	}
 	return "Card"
-}
-
-// lastFour returns the four digits at the end of a masked account, or "".
-func lastFour(s string) string {
-	if len(s) < 4 || !isDigits(s[len(s)-4:]) || !masked([]byte(s)) {
-		return ""
-	}
-	return s[len(s)-4:]
-}
-
-func refOf(s string) string {
-	if isRef(s) {
-		return s
-	}
-	return ""
-}
-
-// text returns the words of a bank: printable ASCII, without anything that
-// could be a card number.
-func text(s string, sizeMax int) string {
-	s = clean(s, sizeMax)
-	if hasCardNumber([]byte(s)) {
-		return ""
-	}
-	return s
-}
-
-// word returns s when it is one of letters, digits and dashes, not longer than
-// sizeMax and without anything that could be a card number, else "".
-func word(s string, sizeMax int) string {
-	s = strings.TrimSpace(s)
-	if len(s) > sizeMax || !isID(s) || hasCardNumber([]byte(s)) {
-		return ""
-	}
-	return s
-}
-
-func digits(s string, size int) string {
-	if len(s) == size && isDigits(s) {
-		return s
-	}
-	return ""
-}
-
-// hexadecimal returns s in upper case when it is of hexadecimal digits and not
-// longer than sizeMax, else "".
-func hexadecimal(s string, sizeMax int) string {
-	if len(s) > sizeMax {
-		return ""
-	}
-	s = strings.ToUpper(s)
-	for _, c := range []byte(s) {
-		if !isDigit(c) && (c < 'A' || c > 'F') {
-			return ""
-		}
-	}
-	return s
 }

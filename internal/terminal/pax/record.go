@@ -38,7 +38,7 @@ func ParseDevice(r Response) (Device, error) {
 
 // device returns what is kept of it.
 func (d Device) device() protocol.Device {
-	return protocol.Device{Serial: clean(d.Serial, 32), Model: clean(d.Model, 32), OS: clean(d.OS, 32), App: clean(d.App, 32)}
+	return protocol.Device{Serial: protocol.Clean(d.Serial, 32), Model: protocol.Clean(d.Model, 32), OS: protocol.Clean(d.OS, 32), App: protocol.Clean(d.App, 32)}
 }
 
 // Find is an R02 request: by our reference, or by record number.

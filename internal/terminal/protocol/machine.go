@@ -78,3 +78,11 @@ type Action struct {
 	Device  Device
 	Reason  Reason
 }
+
+// Earliest returns the earlier of two times, where the zero time is never.
+func Earliest(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}

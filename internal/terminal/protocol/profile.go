@@ -1,6 +1,14 @@
 package protocol
 
-import "time"
+import (
+	"time"
+
+	"coffer/internal/fault"
+)
+
+// ErrProfile is returned for a profile that does not allow what the till
+// needs.
+var ErrProfile = fault.New(fault.Invalid, "This terminal profile does not allow a message that Coffer needs, or lacks its time limits.")
 
 // Millis is a span of time in milliseconds, as profiles state it.
 type Millis int64

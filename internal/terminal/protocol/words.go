@@ -22,6 +22,7 @@ const (
 	ReasonClosed      Reason = "closed"       // Coffer itself was stopped
 	ReasonWithdrawn   Reason = "withdrawn"    // withdrawn here before it was sent
 	ReasonUnproven    Reason = "unproven"     // the terminal does not know it, and its records prove nothing
+	ReasonUnknownCode Reason = "unknown_code" // the answer bears a code that Coffer does not know
 	ReasonVoided      Reason = "voided"       // the record says that it was voided at the terminal itself
 	ReasonNoEOT       Reason = "no_eot"       // the terminal did not end the conversation; the result stands
 	ReasonForbidden   Reason = "forbidden"    // the profile's allow-list does not have the message
@@ -109,6 +110,7 @@ var words = map[Reason]Sentence{
 	ReasonClosed:      {"Coffer was stopped during the payment.", "Do not repeat the payment: Coffer asks the terminal what became of it."},
 	ReasonWithdrawn:   {"The payment was withdrawn before the terminal got it. Nothing was charged.", "Start it again when the client is ready."},
 	ReasonUnproven:    {"The terminal knows nothing of this payment, but cannot prove that it was not charged.", "Compare with the terminal's batch report, then decide with a second person."},
+	ReasonUnknownCode: {"The terminal's answer bears a code that Coffer does not know.", "Do not repeat the payment: Coffer asks the terminal what became of it."},
 	ReasonVoided:      {"The payment was voided at the terminal itself.", "Compare with the terminal's receipts and tell the accountant."},
 	ReasonNoEOT:       {"The terminal did not end its message; the result stands.", "Nothing to do."},
 	ReasonDefect:      {"Coffer itself failed while it talked to this terminal, so it was locked.", "Do not repeat the payment. Use another terminal, and call IT."},

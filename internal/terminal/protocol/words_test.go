@@ -12,7 +12,7 @@ import (
 func TestWordsWhileInDoubt(t *testing.T) {
 	for _, r := range []protocol.Reason{
 		protocol.ReasonUnplugged, protocol.ReasonBusy, protocol.ReasonNoAck, protocol.ReasonNoAnswer, protocol.ReasonDamaged,
-		protocol.ReasonEnded, protocol.ReasonMismatch, protocol.ReasonNotKept, protocol.ReasonClosed, protocol.ReasonUnproven,
+		protocol.ReasonEnded, protocol.ReasonMismatch, protocol.ReasonNotKept, protocol.ReasonClosed, protocol.ReasonUnproven, protocol.ReasonUnknownCode,
 		protocol.ReasonVoided, protocol.ReasonLeak, protocol.ReasonHostLost, protocol.ReasonQuarantined, protocol.ReasonSubstitute,
 	} {
 		s := protocol.Outcome{Result: protocol.InDoubt, Reason: r}.Words()
