@@ -142,10 +142,10 @@ func help(f *flag.FlagSet, w io.Writer) {
 	fmt.Fprintf(w, "\ncontrol socket:\n  %s\n", strings.ReplaceAll(sim.ControlHelp, "\n", "\n  "))
 	fmt.Fprint(w, "\nfaults (for \"fault NAME\" and -faults; chaos draws those with a star):\n")
 	drawn := make(map[sim.Kind]bool)
-	for _, k := range sim.ChaosKinds() {
+	for _, k := range sim.PAX.ChaosKinds() {
 		drawn[k] = true
 	}
-	for _, k := range sim.Kinds() {
+	for _, k := range sim.PAX.Kinds() {
 		star := " "
 		if drawn[k] {
 			star = "*"

@@ -340,7 +340,7 @@ func TestFlags(t *testing.T) {
 			}
 		})
 	}
-	for _, k := range sim.Kinds() {
+	for _, k := range sim.PAX.Kinds() {
 		var help bytes.Buffer
 		run([]string{"-h"}, io.Discard, &help)
 		if !strings.Contains(help.String(), " "+string(k)+" ") || k.About() == "" {

@@ -24,7 +24,7 @@ func TestEveryFault(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, kind := range sim.Kinds() {
+		for _, kind := range sim.PAX.Kinds() {
 			t.Run(id+"/"+string(kind), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { oneFault(t, p, kind) })
 			})

@@ -3,8 +3,6 @@ package sim
 import (
 	"fmt"
 	"slices"
-
-	"coffer/internal/terminal/pax"
 )
 
 // reach says what a kind meets when a fault names no message.
@@ -81,57 +79,27 @@ func traitOf(k Kind) (trait, bool) {
 	return traits[i], true
 }
 
-// Kinds returns all kinds, in the order of the help.
-func Kinds() []Kind {
-	var kinds []Kind
-	for _, t := range traits {
-		kinds = append(kinds, t.kind)
-	}
-	return kinds
-}
-
-// ChaosKinds returns the kinds that chaos draws from unless told otherwise:
-// those after which a till can go on without a person.
-func ChaosKinds() []Kind {
-	var kinds []Kind
-	for _, t := range traits {
-		if t.chaos {
-			kinds = append(kinds, t.kind)
-		}
-	}
-	return kinds
-}
-
 // About returns a kind's description, in a few words.
 func (k Kind) About() string {
 	t, _ := traitOf(k) // of an unknown kind nothing is to be said
 	return t.about
 }
 
-// meets reports whether a fault of this kind can strike at a command; message
+// meets reports whether a fault of this kind can strike at an order; message
 // is the fault's own, or "".
-func (t trait) meets(message, command string) bool {
+func (t trait) meets(message string, o order) bool {
+	c := o.class()
 	switch {
-	case command == pax.Cancel || t.reach == attachments:
+	case c == cancelling || t.reach == attachments:
 		return false
 	case message != "":
-		return message == command || message == replyTo(command)
+		return o.is(message)
 	case t.reach == moneyOnly:
-		return command == pax.Credit
+		return c == moving
 	case t.reach == answers:
-		return command == pax.Credit || command == pax.FindRecord
+		return c == moving || c == seeking
 	}
 	return true
-}
-
-// replyTo returns the name of the reply to a command: the next number, which
-// is odd. No command has an odd number.
-func replyTo(command string) string {
-	if len(command) != 3 {
-		return command
-	}
-	n := int(command[1]-'0')*10 + int(command[2]-'0') + 1
-	return fmt.Sprintf("%c%02d", command[0], n)
 }
 
 // armed is a fault that waits.
@@ -142,7 +110,7 @@ type armed struct {
 
 func (s *Sim) arm(f Fault) error {
 	t, ok := traitOf(f.Kind)
-	if !ok {
+	if !ok || slices.Contains(s.p.lacks(), f.Kind) {
 		return fmt.Errorf("%w: %q", ErrKind, string(f.Kind))
 	}
 	if t.reach == attachments {
@@ -156,11 +124,11 @@ func (s *Sim) arm(f Fault) error {
 
 // strike returns the faults that meet this command, from the script and from
 // chaos.
-func (s *Sim) strike(command string) []*Fault {
+func (s *Sim) strike(o order) []*Fault {
 	var flaws []*Fault
 	s.armed = slices.DeleteFunc(s.armed, func(a *armed) bool {
 		t, _ := traitOf(a.Kind) // arm has checked it
-		if !t.meets(a.Message, command) {
+		if !t.meets(a.Message, o) {
 			return false
 		}
 		a.seen++
@@ -175,7 +143,7 @@ func (s *Sim) strike(command string) []*Fault {
 		return a.seen >= last
 	})
 	if s.o.Chaos > 0 && s.chaos.Float64() < s.o.Chaos {
-		if f := s.draw(command); f != nil {
+		if f := s.draw(o); f != nil {
 			flaws = append(flaws, f)
 		}
 	}
@@ -184,10 +152,10 @@ func (s *Sim) strike(command string) []*Fault {
 }
 
 // draw lets chaos choose a fault.
-func (s *Sim) draw(command string) *Fault {
+func (s *Sim) draw(o order) *Fault {
 	var kinds []Kind
 	for _, k := range s.o.ChaosKinds {
-		if t, ok := traitOf(k); ok && (t.meets("", command) || t.reach == attachments) {
+		if t, ok := traitOf(k); ok && (t.meets("", o) || t.reach == attachments) {
 			kinds = append(kinds, k)
 		}
 	}

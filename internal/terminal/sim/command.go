@@ -3,44 +3,35 @@ package sim
 import (
 	"bytes"
 	"time"
-
-	"coffer/internal/terminal/frame"
-	"coffer/internal/terminal/pax"
 )
 
 // command takes a whole frame from the driver.
 func (l *link) command(payload []byte) {
 	s := l.s
-	req, err := pax.ParseRequest(payload)
+	o, err := s.p.parse(payload)
 	if err != nil {
 		s.watch.last = ""
 		s.watch.report(BadMessage, "a frame holds no message")
-		l.line.send(piece{data: []byte{frame.ACK, frame.EOT}})
+		l.unanswerable()
 		return
 	}
-	s.watch.command(l, req, payload)
-	if odd(req.Command) {
-		l.line.send(piece{data: []byte{frame.ACK, frame.EOT}}) // the name of a reply: there is no reply to it
-		return
+	s.watch.command(l, o, payload)
+	switch {
+	case o.class() == replying:
+		l.unanswerable()
+	case o.class() == cancelling:
+		o.cancel(l, payload)
+	case l.repeated(payload):
+	case s.tx != nil:
+		o.refuse(l, payload)
+	default:
+		l.abandon()
+		l.exchange(o, payload)
 	}
-	if req.Command == pax.Cancel {
-		l.put(frame.EOT)
-		s.abort()
-		return
-	}
-	if l.repeated(payload) {
-		return
-	}
-	if s.tx != nil {
-		l.put(frame.EOT)
-		return
-	}
-	l.abandon()
-	l.exchange(req, payload)
 }
 
-// odd reports whether a message has the name of a reply.
-func odd(command string) bool { return (command[len(command)-1]-'0')%2 == 1 }
+// unanswerable acknowledges a frame to which there is no reply.
+func (l *link) unanswerable() { l.put(append(bytes.Clone(l.wire.ack), l.wire.eot...)) }
 
 // repeated takes a command that is being carried out or answered already: it
 // is acknowledged once more, and not carried out once more.
@@ -49,7 +40,7 @@ func (l *link) repeated(payload []byte) bool {
 	switch {
 	case s.tx != nil && bytes.Equal(s.tx.payload, payload):
 		if s.tx.hit(NoAckBusy) {
-			l.put(frame.EOT)
+			l.put(l.wire.eot)
 			return true
 		}
 		s.tx.link = l
@@ -64,26 +55,26 @@ func (l *link) repeated(payload []byte) bool {
 }
 
 // exchange begins with a command that is new.
-func (l *link) exchange(req pax.Request, payload []byte) {
+func (l *link) exchange(o order, payload []byte) {
 	s := l.s
 	l.garbled, l.noEOT = false, time.Time{}
 	if l.naks > 0 {
 		l.naks--
 		l.garbled = true
-		l.put(frame.NAK)
+		l.put(l.wire.nak)
 		return
 	}
-	flaws := s.strike(req.Command)
+	flaws := s.strike(o)
 	l.garbled = len(flaws) > 0
 	switch {
 	case find(flaws, DropCommand) != nil:
 		return
 	case find(flaws, Nak) != nil:
 		l.naks = max(find(flaws, Nak).Count, 1) - 1
-		l.put(frame.NAK)
+		l.put(l.wire.nak)
 		return
 	case find(flaws, Busy) != nil:
-		l.put(frame.EOT)
+		o.refuse(l, payload)
 		return
 	}
 	l.confirm(payload, flaws)
@@ -95,7 +86,7 @@ func (l *link) exchange(req pax.Request, payload []byte) {
 	if find(flaws, Swap) != nil {
 		s.serial = swappedSerial
 	}
-	s.carryOut(l, req, payload, flaws)
+	o.carryOut(&tx{link: l, order: o, payload: payload, flaws: flaws})
 }
 
 // swappedSerial is the serial number of the device that the fault swap brings.
@@ -117,7 +108,8 @@ func (o Options) gap() time.Duration { return 3 * o.GapTimeout }
 // timer between two bytes.
 func (o Options) splitPause() time.Duration { return o.GapTimeout / 25 }
 
-// rebootWait lets the reply to A26 be acknowledged before the terminal goes.
+// rebootWait lets the reply to an order to restart be acknowledged before the
+// terminal goes.
 func (o Options) rebootWait() time.Duration { return o.AckTimeout / 14 }
 
 // eotGrace is how long a driver waits for a missing EOT before it may go on.
@@ -127,7 +119,7 @@ func (o Options) eotGrace() time.Duration { return o.AckTimeout / 10 }
 func (l *link) confirm(payload []byte, flaws []*Fault) {
 	ack := func() {
 		if !l.dead {
-			l.put(frame.ACK)
+			l.put(l.wire.ack)
 			l.s.watch.shown(payload, func(m *seen) { m.acked = true })
 		}
 	}
@@ -153,57 +145,4 @@ func orElse(d, other time.Duration) time.Duration {
 		return other
 	}
 	return d
-}
-
-// carryOut is the personality: what each command does.
-func (s *Sim) carryOut(l *link, req pax.Request, payload []byte, flaws []*Fault) {
-	t := &tx{link: l, payload: payload, flaws: flaws}
-	switch req.Command {
-	case pax.Initialise:
-		s.reply(l, s.identity(t))
-	case pax.Reset, "A26", "A12", "A10", "A04":
-		s.reply(l, s.named(t, req.Command, codeOK, "OK"))
-		if req.Command == "A26" {
-			s.after(s.o.rebootWait(), func() { s.powerCycle(0) })
-		}
-	case pax.Credit:
-		s.credit(t, req)
-	case pax.FindRecord:
-		s.reply(l, s.findRecord(t, req))
-	case "R00":
-		s.reply(l, s.totals(t, "R01"))
-	case pax.CloseBatch:
-		s.closeBatch(t)
-	default:
-		s.reply(l, s.named(t, req.Command, codeUnsupported, "UNSUPPORT COMMAND"))
-	}
-}
-
-// credit is T00.
-func (s *Sim) credit(t *tx, req pax.Request) {
-	m, err := pax.ParseMoney(req)
-	if err != nil {
-		s.reply(t.link, s.named(t, req.Command, codeBadCommand, "INVALID PARAMETER"))
-		return
-	}
-	acts := map[string]Act{pax.TypeSale: Charge, pax.TypeReturn: Refund, pax.TypeVoid: Void, pax.TypeVoidSale: Void, "18": Void}
-	t.typ, t.act = m.Type, acts[m.Type]
-	t.ref, t.invoice, t.amount, t.override = m.Ref, m.Invoice, m.Amount, m.DupOverride
-	t.href, t.termRef, t.origRef, t.report = m.HostRef, m.TerminalRef, field(req, 3, 6), m.ReportStatus
-	switch {
-	case t.act == "":
-		s.reply(t.link, s.plain(t, codeUnsupported, "UNSUPPORT TRANS"))
-	case t.act != Void && t.amount <= 0, t.act == Void && !t.refersTo():
-		s.reply(t.link, s.plain(t, codeBadCommand, "INVALID PARAMETER"))
-	default:
-		s.begin(t)
-	}
-}
-
-// field returns an item of a request's group, or "".
-func field(req pax.Request, group, n int) string {
-	if group < len(req.Groups) && n < len(req.Groups[group]) {
-		return req.Groups[group][n]
-	}
-	return ""
 }

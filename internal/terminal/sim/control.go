@@ -93,7 +93,7 @@ func (s *Sim) obey(line string, r *Reply) error {
 		return s.PowerOn()
 	case "fault":
 		if fault == nil && words[1] == "" {
-			r.Faults = faultNames()
+			r.Faults = s.faultNames()
 			return nil
 		}
 		return s.faultCommand(line, words, fault)
@@ -121,9 +121,9 @@ func (s *Sim) question(word string, r *Reply) error {
 	return nil
 }
 
-func faultNames() []FaultName {
+func (s *Sim) faultNames() []FaultName {
 	var names []FaultName
-	for _, k := range Kinds() {
+	for _, k := range s.o.Protocol.Kinds() {
 		names = append(names, FaultName{k, k.About()})
 	}
 	return names

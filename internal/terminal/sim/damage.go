@@ -13,23 +13,10 @@ var noise = []byte{frame.STX, frame.ETX, frame.ACK, 0x10, frame.NAK, 0xff}
 // damage returns the writes that put a parcel on the wire, with the faults of
 // its bytes.
 func (l *link) damage(p *parcel) []piece {
-	b := bytes.Clone(p.frame)
+	b := l.wire.frame(p.payload)
 	s := l.s
-	if take(p.flaws, WrongLRC) {
-		b[len(b)-1] ^= 0x55
-	}
-	if take(p.flaws, FlipBit) {
-		b = s.flip(b, find(p.flaws, FlipBit).At)
-	}
-	if take(p.flaws, DropByte) {
-		k := s.position(b, find(p.flaws, DropByte).At)
-		b = append(b[:k], b[k+1:]...)
-	}
-	if take(p.flaws, NoiseBefore) {
-		b = append(bytes.Clone(noise), b...)
-	}
-	if take(p.flaws, NoiseAfter) {
-		b = append(b, noise...)
+	if l.wire.checked {
+		b = l.noisy(b, p.flaws)
 	}
 	if take(p.flaws, Duplicate) {
 		b = append(b, b...)
@@ -49,6 +36,27 @@ func (l *link) damage(p *parcel) []piece {
 		return s.pieces(b, find(p.flaws, Split).At)
 	}
 	return []piece{{data: b}}
+}
+
+// noisy applies what only a line without the guarantees of TCP does to a frame.
+func (l *link) noisy(b []byte, flaws []*Fault) []byte {
+	if take(flaws, WrongLRC) {
+		b[len(b)-1] ^= 0x55
+	}
+	if take(flaws, FlipBit) {
+		b = l.flip(b, find(flaws, FlipBit).At)
+	}
+	if take(flaws, DropByte) {
+		k := l.s.position(b, find(flaws, DropByte).At)
+		b = append(b[:k], b[k+1:]...)
+	}
+	if take(flaws, NoiseBefore) {
+		b = append(bytes.Clone(noise), b...)
+	}
+	if take(flaws, NoiseAfter) {
+		b = append(b, noise...)
+	}
+	return b
 }
 
 // pieces cuts b in two at byte at, or in several at random.
@@ -76,19 +84,20 @@ func (s *Sim) position(b []byte, at int) int {
 
 // flip turns one bit. A drawn one is such that the check byte shows it: the
 // exclusive or cannot show a bit that cuts the frame where it happens to fit.
-func (s *Sim) flip(b []byte, at int) []byte {
+func (l *link) flip(b []byte, at int) []byte {
+	s := l.s
 	for {
 		c := bytes.Clone(b)
 		c[s.position(b, at)] ^= 1 << s.chaos.IntN(8)
-		if at > 0 || !readable(c) {
+		if at > 0 || !l.wire.readable(c) {
 			return c
 		}
 	}
 }
 
 // readable reports whether a driver would take a frame out of b.
-func readable(b []byte) bool {
-	var d frame.Decoder
+func (w wire) readable(b []byte) bool {
+	d := w.decoder()
 	for _, c := range b {
 		if e, ok := d.Push(c); ok && e.Kind == frame.Frame {
 			return true

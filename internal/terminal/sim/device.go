@@ -22,26 +22,12 @@ const (
 	Remove     Screen = "remove card"
 )
 
-// Codes of the device, where the protocol's sources name them. That of a
-// record that is not found and those of bad commands differ between models.
-const (
-	codeOK             = "000000"
-	codeDecline        = "000100"
-	codeTimeout        = "100001"
-	codeAborted        = "100002"
-	codeBadCommand     = "100003"
-	codeUnsupported    = "100004"
-	codeConnect        = "100007"
-	codeLocalDuplicate = "100011"
-	codeNotFound       = "100023"
-	codeHostDuplicate  = "103000"
-)
-
 // tx is a transaction on the device.
 type tx struct {
 	link     *link
-	payload  []byte // the command as it came
-	typ      string // its TYPE
+	order    order
+	payload  []byte // the order as it came
+	typ      string // its type, as the protocol has it
 	act      Act
 	ref      string
 	invoice  string
@@ -54,7 +40,7 @@ type tx struct {
 	report   bool   // the driver wants status reports
 
 	card  Card
-	entry string   // entry mode of the account group
+	entry string
 	flaws []*Fault // the faults that have met this exchange
 }
 
@@ -82,7 +68,7 @@ func (s *Sim) begin(t *tx) {
 		return
 	}
 	s.show(Present)
-	s.wait(s.o.CardTimeout, func() { s.finish(t, s.plain(t, codeTimeout, "TIMEOUT")) })
+	s.wait(s.o.CardTimeout, func() { s.finish(t, verdict{end: timedOut}, Truth{}) })
 	if !s.o.Manual && !t.hit(Timeout) {
 		s.hand = s.after(s.o.CardDelay, func() {
 			if s.tx == t && s.screen == Present {
@@ -124,7 +110,7 @@ func cardOf(o Truth) Card {
 	return Card{Brand: o.Brand, LastFour: o.LastFour, typ: "99"}
 }
 
-// Entry modes of the account group.
+// Entry modes, as the ledger has them.
 const (
 	entryContactless = "2"
 	entryChip        = "4"
@@ -156,20 +142,16 @@ func (s *Sim) process(t *tx) {
 // decide takes the issuer's answer: the ledger first, then everything else.
 func (s *Sim) decide(t *tx, r Ruling) {
 	v := s.judge(t, r)
-	a := s.plain(t, v.device, v.text)
-	a.verdict = &v
-	if v.moves() {
-		line, err := s.book.append(s.truth(t, v))
-		if err != nil {
+	line := s.truth(t, v)
+	switch {
+	case v.moves():
+		var err error
+		if line, err = s.book.append(line); err != nil {
 			s.breakDown(err)
 			return
 		}
-		a.line = line
-	} else {
-		a.line = s.truth(t, v)
-	}
-	if v.original != nil {
-		a.line = *v.original
+	case v.original != nil:
+		line = *v.original
 	}
 	if f := find(t.flaws, PowerAfter); f != nil {
 		t.link.written(func() { s.powerCycle(time.Duration(f.Delay)) })
@@ -177,10 +159,10 @@ func (s *Sim) decide(t *tx, r Ruling) {
 	}
 	if t.entry == entryChip && t.of == nil && s.o.RemoveDelay > 0 {
 		s.show(Remove)
-		s.wait(s.o.RemoveDelay, func() { s.finish(t, a) })
+		s.wait(s.o.RemoveDelay, func() { s.finish(t, v, line) })
 		return
 	}
-	s.finish(t, a)
+	s.finish(t, v, line)
 }
 
 // truth is the ledger line of a transaction that the issuer answers with v.
@@ -195,7 +177,7 @@ func (s *Sim) truth(t *tx, v verdict) Truth {
 	switch {
 	case v.moves():
 		o.HostRef = fmt.Sprintf("2%010d", n)
-	case v.host != "":
+	case v.asked():
 		o.HostRef = fmt.Sprintf("9%010d", s.codes.IntN(1_000_000_000))
 	}
 	if v.moves() {
@@ -213,14 +195,41 @@ func (s *Sim) abort() bool {
 		return false
 	}
 	t := s.tx
-	s.finish(t, s.plain(t, codeAborted, "ABORTED"))
+	s.finish(t, verdict{end: aborted}, Truth{})
 	return true
 }
 
 // finish takes the transaction off the device and sends its reply.
-func (s *Sim) finish(t *tx, a *answer) {
+func (s *Sim) finish(t *tx, v verdict, line Truth) {
 	s.clearDevice()
-	s.reply(t.link, a)
+	s.p.result(t, v, line)
+}
+
+// settle closes the batch at the issuer: the records leave the terminal. then
+// answers t with the ledger's line and those of the batch.
+func (s *Sim) settle(t *tx, then func(o Truth, lines []Truth)) {
+	s.tx = t
+	s.show(Processing)
+	s.wait(s.o.HostDelay, func() {
+		lines := s.book.open()
+		o := Truth{Time: s.o.Now(), Act: Batch, Amount: Net(lines), Batch: s.book.batch(),
+			HostRef: fmt.Sprintf("2%010d", len(s.book.lines)+1)}
+		if _, err := s.book.append(o); err != nil {
+			s.breakDown(err)
+			return
+		}
+		s.clearDevice()
+		then(o, lines)
+	})
+}
+
+// breakDown is a ledger that cannot be written: the terminal goes dark before
+// it says anything that the ledger does not hold.
+func (s *Sim) breakDown(err error) {
+	s.o.Log.Error("The ledger cannot be written; the terminal is switched off.")
+	s.broken = err
+	s.book.abandon()
+	s.powerOff()
 }
 
 func (s *Sim) clearDevice() {
@@ -240,6 +249,6 @@ func (s *Sim) wait(d time.Duration, f func()) {
 func (s *Sim) show(screen Screen) {
 	s.screen = screen
 	if s.tx != nil && (s.tx.report || s.tx.hit(Chatter)) {
-		s.statusReport(s.tx.link, screen)
+		s.report(s.tx, screen)
 	}
 }

@@ -260,7 +260,7 @@ func TestControl(t *testing.T) {
 			t.Errorf("%s is answered %+v", line, r)
 		}
 	}
-	if r := ok("fault"); len(r.Faults) != len(Kinds()) || r.Faults[0].Name != Kinds()[0] || r.Faults[0].About == "" {
+	if r := ok("fault"); len(r.Faults) != len(PAX.Kinds()) || r.Faults[0].Name != PAX.Kinds()[0] || r.Faults[0].About == "" {
 		t.Errorf("fault lists %+v", r.Faults)
 	}
 	d := drive(t, s)

@@ -102,5 +102,5 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// ErrKind says that a fault's name is not one of Kinds.
+// ErrKind says that the terminal's protocol has no fault of this name.
 var ErrKind = errors.New("sim: no fault has this name; fault without a name lists them")

@@ -349,7 +349,7 @@ func (d *driver) back(s *Sim) {
 }
 
 func TestEachFault(t *testing.T) {
-	for _, k := range Kinds() {
+	for _, k := range PAX.Kinds() {
 		t.Run(string(k), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, ok := faultCases[k]

@@ -73,17 +73,35 @@ func Cards() map[string]Card {
 	}
 }
 
-// verdict is the issuer's answer to one order.
+// ending is how a transaction ended; each protocol has its own code for it.
+type ending uint8
+
+const (
+	approved       ending = iota
+	partly                // less than was asked for
+	declined              // do not honour
+	noFunds               // insufficient funds
+	noOriginal            // the issuer knows nothing of what the void or refund names
+	alreadyVoided         // what the void names does not stand any more
+	overOriginal          // the refund is more than what stands of the original
+	localDuplicate        // the terminal says that it repeats a command
+	hostDuplicate         // the issuer says so
+	unreached             // no host answered
+	timedOut              // nobody presented a card
+	aborted               // somebody pressed the red key
+)
+
+// verdict is the answer to one order.
 type verdict struct {
-	device   string // device code
-	text     string // its words
-	host     string // host code; "" when no host answered
-	hostText string
+	end      ending
 	approved money.Amount
 	original *Truth // of a duplicate
 }
 
-func (v verdict) moves() bool { return v.original == nil && (v.host == "00" || v.host == "10") }
+func (v verdict) moves() bool { return v.end == approved || v.end == partly }
+
+// asked reports whether a host has answered.
+func (v verdict) asked() bool { return v.end != unreached && v.end != timedOut && v.end != aborted }
 
 // ruling returns what the rules, the card and a fault make of a sale, and how
 // long the host takes to say so.
@@ -117,88 +135,78 @@ func (s *Sim) ruling(t *tx) (Ruling, time.Duration) {
 
 // judge is the issuer's decision. It changes nothing.
 func (s *Sim) judge(t *tx, r Ruling) verdict {
-	if o, code, is := s.duplicate(t); is {
-		return verdict{device: code, text: duplicateText(code), host: "00", hostText: "DUPLICATE", approved: o.Amount, original: &o}
+	if o, end, is := s.duplicate(t); is {
+		return verdict{end: end, approved: o.Amount, original: &o}
 	}
 	if t.act != Charge {
-		if v, bad := s.refused(t); bad {
-			return v
+		if end, bad := s.refused(t); bad {
+			return verdict{end: end}
 		}
 	}
 	switch r {
 	case Decline:
-		return verdict{device: codeDecline, text: "DECLINE", host: "05", hostText: "DO NOT HONOR"}
+		return verdict{end: declined}
 	case NoFunds:
-		return verdict{device: "000000", text: "OK", host: "51", hostText: "INSUFF FUNDS"}
+		return verdict{end: noFunds}
 	case Unreached:
-		return verdict{device: "100007", text: "CONNECT ERROR"}
+		return verdict{end: unreached}
 	}
-	approved := t.amount
+	sum := t.amount
 	if r == Half && t.act == Charge {
-		approved = (approved + 1) / 2
+		sum = (sum + 1) / 2
 	}
 	if t.act == Charge && t.card.balance > 0 {
-		approved = min(approved, t.card.balance)
+		sum = min(sum, t.card.balance)
 	}
-	if approved < t.amount {
-		return verdict{device: "000000", text: "OK", host: "10", hostText: "PARTIAL APPROVAL", approved: approved}
+	if sum < t.amount {
+		return verdict{end: partly, approved: sum}
 	}
-	return verdict{device: "000000", text: "OK", host: "00", hostText: "APPROVAL", approved: approved}
-}
-
-func duplicateText(code string) string {
-	if code == codeHostDuplicate {
-		return "DUPLICATE AT HOST"
-	}
-	return "DUP TRANSACTION"
+	return verdict{end: approved, approved: sum}
 }
 
 // refused checks a void or refund against what it refers to.
-func (s *Sim) refused(t *tx) (verdict, bool) {
-	no := func(text string) (verdict, bool) {
-		return verdict{device: codeDecline, text: "DECLINE", host: "12", hostText: text}, true
-	}
+func (s *Sim) refused(t *tx) (ending, bool) {
 	switch {
 	case t.of == nil && (t.act == Void || t.refersTo()):
-		return no("ORIGINAL NOT FOUND")
+		return noOriginal, true
 	case t.of == nil:
-		return verdict{}, false
+		return 0, false
 	case t.act == Void && s.book.left(*t.of) != t.of.Amount:
-		return no("ALREADY VOIDED")
+		return alreadyVoided, true
 	case t.act == Refund && s.book.left(*t.of) < t.amount:
-		return no("EXCEEDS ORIGINAL")
+		return overOriginal, true
 	}
-	return verdict{}, false
+	return 0, false
 }
 
-// duplicate reports whether an order repeats one, and which code says so. The
+// duplicate reports whether an order repeats one, and who says so. The
 // terminal's own check compares kind, amount and ECR reference; the host's
 // compares amount and card within a window of time.
-func (s *Sim) duplicate(t *tx) (Truth, string, bool) {
+func (s *Sim) duplicate(t *tx) (Truth, ending, bool) {
 	if t.override {
-		return Truth{}, "", false
+		return Truth{}, 0, false
 	}
 	same := func(o Truth) bool { return o.Act == t.act && o.Requested == t.amount }
 	local := func(o Truth) bool { return same(o) && o.Ref != "" && o.Ref == t.ref }
 	if o, ok := newest(s.book.open(), local); ok {
-		return o, codeLocalDuplicate, true
+		return o, localDuplicate, true
 	}
 	if t.act != Charge {
-		return Truth{}, "", false
+		return Truth{}, 0, false
 	}
-	forced := func(k Kind, code string) (Truth, string, bool) {
+	forced := func(k Kind, end ending) (Truth, ending, bool) {
 		o, ok := newest(s.book.open(), func(o Truth) bool { return same(o) && s.book.left(o) == o.Amount })
-		return o, code, ok && t.hit(k)
+		return o, end, ok && t.hit(k)
 	}
-	if o, code, ok := forced(LocalDup, codeLocalDuplicate); ok {
-		return o, code, true
+	if o, end, ok := forced(LocalDup, localDuplicate); ok {
+		return o, end, true
 	}
-	if o, code, ok := forced(HostDup, codeHostDuplicate); ok {
-		return o, code, true
+	if o, end, ok := forced(HostDup, hostDuplicate); ok {
+		return o, end, true
 	}
 	window := func(o Truth) bool {
 		return same(o) && o.LastFour == t.card.LastFour && s.o.Now().Sub(o.Time) < s.o.DuplicateWindow
 	}
 	o, ok := newest(s.book.lines, window)
-	return o, codeHostDuplicate, ok && s.o.DuplicateWindow > 0
+	return o, hostDuplicate, ok && s.o.DuplicateWindow > 0
 }

@@ -9,13 +9,13 @@ import (
 
 // parcel is a frame on its way to the driver.
 type parcel struct {
-	frame  []byte
-	flaws  []*Fault // faults of its bytes and of its end
-	wait   bool     // more packets follow, or it is a status report: no EOT after its ACK
-	answer []byte   // payload of the command that it answers
-	stale  bool     // that command came on another line
-	blamed bool     // its missing ACK has been reported
-	tries  int
+	payload []byte
+	flaws   []*Fault // faults of its bytes and of its end
+	wait    bool     // more packets follow, or it is a status report: no EOT after its ACK
+	answer  []byte   // payload of the command that it answers
+	stale   bool     // that command came on another line
+	blamed  bool     // its missing ACK has been reported
+	tries   int
 }
 
 // triesMax is how often a reply is sent before the terminal gives it up.
@@ -28,7 +28,8 @@ type link struct {
 	s    *Sim
 	door door
 	line *line
-	dec  frame.Decoder
+	wire wire
+	dec  decoder
 	gap  *timer // silence inside a frame
 	ack  *timer // the driver's ACK is due
 
@@ -89,11 +90,11 @@ func (l *link) event(e frame.Event) {
 		l.s.watch.started(l)
 	case frame.BadSum:
 		l.s.watch.broken(l, BadLRC, "a frame's check byte is wrong", 0)
-		l.put(frame.NAK)
+		l.put(l.wire.nak)
 	case frame.Restarted, frame.Oversize:
 		l.s.watch.broken(l, BrokenFrame, "a frame was broken off by another, or is too long", l.s.o.GapTimeout)
 		if e.Kind == frame.Oversize {
-			l.put(frame.NAK)
+			l.put(l.wire.nak)
 		}
 	case frame.Noise:
 		l.s.watch.noise(l, e.Byte)
@@ -105,7 +106,7 @@ func (l *link) brokenOff() {
 	l.dec.Wipe()
 	l.s.watch.broken(l, BrokenFrame, "a frame stopped before its end", l.s.o.AckTimeout)
 	l.s.watch.read(l)
-	l.put(frame.NAK)
+	l.put(l.wire.nak)
 }
 
 // control takes a byte outside of frames.
@@ -123,8 +124,13 @@ func (l *link) control(c byte) {
 	}
 }
 
-// put sends one control byte.
-func (l *link) put(c byte) { l.line.send(piece{data: []byte{c}}) }
+// put sends an answer of the terminal, such as ACK; nothing where the wire has
+// none.
+func (l *link) put(b []byte) {
+	if len(b) > 0 {
+		l.line.send(piece{data: b})
+	}
+}
 
 // linger is how long bytes stay readable before a fault takes the line away:
 // a pseudo-terminal that hangs up forgets what nobody has read.
@@ -181,7 +187,7 @@ func (l *link) transmit() {
 	pieces := l.damage(p)
 	if l.held {
 		l.held = false
-		pieces[0].data = append([]byte{frame.ACK}, pieces[0].data...)
+		pieces[0].data = append(bytes.Clone(l.wire.ack), pieces[0].data...)
 	}
 	last := &pieces[len(pieces)-1]
 	then := last.then
@@ -189,9 +195,13 @@ func (l *link) transmit() {
 		if then != nil {
 			then()
 		}
-		if l.cur == p && !l.dead {
+		switch {
+		case l.cur != p || l.dead:
+		case l.wire.answered:
 			l.s.stop(&l.ack)
 			l.ack = l.s.after(l.s.o.AckTimeout, l.unacked)
+		default:
+			l.acked()
 		}
 	}
 	l.line.send(pieces...)
@@ -220,11 +230,11 @@ func (l *link) again() {
 		return
 	}
 	l.cur = nil
-	l.put(frame.EOT)
+	l.put(l.wire.eot)
 	l.advance()
 }
 
-// acked is the driver's ACK.
+// acked is the driver's ACK; on a wire without, the end of sending.
 func (l *link) acked() {
 	p := l.cur
 	if p == nil {
@@ -240,14 +250,14 @@ func (l *link) acked() {
 	l.advance()
 }
 
-// finish ends an exchange with EOT.
+// finish ends an exchange with EOT, where there is one.
 func (l *link) finish(p *parcel) {
 	if take(p.flaws, MissingEOT) {
 		l.noEOT = time.Now()
 		return
 	}
 	n := l.s.stats.Replies
-	l.line.send(piece{data: []byte{frame.EOT}, then: func() {
+	l.line.send(piece{data: l.wire.eot, then: func() {
 		if l.s.o.OnExchange != nil {
 			l.s.o.OnExchange(n)
 		}

@@ -8,6 +8,8 @@ import (
 // Options say which terminal this is and how it behaves. The zero value is a
 // terminal that answers at once, never fails and keeps its ledger in memory.
 type Options struct {
+	Protocol Protocol // what it speaks; default PAX
+
 	Serial string // serial number in A01 and in SN of every reply; default "53236566"
 	Model  string // default "A35"
 	OS     string // operating system version in A01
@@ -20,7 +22,7 @@ type Options struct {
 	Seed uint64
 	// Chaos is the probability, 0 to 1, that an exchange meets a fault.
 	Chaos float64
-	// ChaosKinds are the faults that chaos draws from; nil means ChaosKinds().
+	// ChaosKinds are the faults that chaos draws from; nil means the protocol's.
 	ChaosKinds []Kind
 	// Faults is the script: each entry fires when its turn comes.
 	Faults []Fault
@@ -76,6 +78,9 @@ func (o Options) withDefaults() Options {
 			*p = v
 		}
 	}
+	if o.Protocol == "" {
+		o.Protocol = PAX
+	}
 	text(&o.Serial, "53236566")
 	text(&o.Model, "A35")
 	text(&o.OS, "10.0.27.8034R")
@@ -88,7 +93,7 @@ func (o Options) withDefaults() Options {
 	span(&o.GapTimeout, 500*time.Millisecond)
 	span(&o.LateReply, 200*time.Second)
 	if o.ChaosKinds == nil {
-		o.ChaosKinds = ChaosKinds()
+		o.ChaosKinds = o.Protocol.ChaosKinds()
 	}
 	if o.Rules == nil {
 		o.Rules = DefaultRules()

@@ -11,14 +11,15 @@ func (s *Sim) reachable() bool { return s.powered && s.plugged && s.screen != Bo
 
 // attach makes a connection a link of the terminal.
 func (s *Sim) attach(conn io.ReadWriteCloser, d door) {
-	l := &link{s: s, door: d}
+	w := s.p.wire(d)
+	l := &link{s: s, door: d, wire: w, dec: w.decoder()}
 	s.watch.attached(l)
 	l.line = s.newLine(conn, l.receive, func() { s.watch.left(l); s.dropLinks(l) })
 	s.links = append(s.links, l)
 	if s.staleNext && s.lastReply != nil {
 		s.staleNext = false
 		l.garbled = true
-		l.push(&parcel{frame: s.lastReply, stale: true})
+		l.push(&parcel{payload: s.lastReply, stale: true})
 	}
 }
 

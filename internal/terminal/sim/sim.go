@@ -21,6 +21,8 @@ type Sim struct {
 	wg   sync.WaitGroup
 	once sync.Once
 
+	p personality
+
 	// What follows belongs to the engine's goroutine.
 	book    *book
 	chaos   *rand.Rand // which faults
@@ -39,7 +41,7 @@ type Sim struct {
 	tx          *tx
 	clock, hand *timer // of the device, and of the hand that presents a card
 	power       *timer
-	lastReply   []byte // the newest reply to a money command, for the fault stale
+	lastReply   []byte // payload of the newest reply to a money command, for the fault stale
 	staleNext   bool   // send it to whoever attaches next
 	declineNext bool
 }
@@ -80,6 +82,10 @@ func New(o Options) (*Sim, error) {
 	if o.Chaos < 0 || o.Chaos > 1 {
 		return nil, errors.New("sim: chaos is a probability from 0 to 1")
 	}
+	speaks, known := personalities[o.Protocol]
+	if !known {
+		return nil, ErrProtocol
+	}
 	b, err := openBook(o.Ledger)
 	if err != nil {
 		return nil, err
@@ -90,6 +96,7 @@ func New(o Options) (*Sim, error) {
 		chaos: rand.New(rand.NewPCG(o.Seed, 1)),
 		codes: rand.New(rand.NewPCG(o.Seed, 2+uint64(len(b.lines)))),
 	}
+	s.p = speaks(s)
 	s.watch = &watch{s: s}
 	for _, f := range o.Faults {
 		if err := s.arm(f); err != nil {

@@ -2,9 +2,6 @@ package sim
 
 import (
 	"time"
-
-	"coffer/internal/terminal/frame"
-	"coffer/internal/terminal/pax"
 )
 
 // Rule names of Violation. They are stable.
@@ -96,8 +93,7 @@ type conduct struct {
 
 // seen is what the driver has been shown of a money command.
 type seen struct {
-	typ     string
-	amount  string // digits without leading zeros
+	sense   string // what its reference stands for
 	sends   int
 	acked   bool // an ACK went out whole
 	replied bool // a byte of the reply went out
@@ -115,29 +111,29 @@ func (w *watch) report(rule, text string) {
 }
 
 // command judges a whole message before it is carried out.
-func (w *watch) command(l *link, req pax.Request, payload []byte) {
-	w.last = req.Command
+func (w *watch) command(l *link, o order, payload []byte) {
+	w.last = o.name()
 	s := w.s
 	same := l.cur != nil && string(l.cur.answer) == string(payload)
 	switch {
-	case req.Command == pax.Cancel:
+	case o.class() == cancelling:
 		w.cancel(l)
 	case s.tx != nil && string(s.tx.payload) != string(payload):
-		w.busy(l, req.Command)
-	case l.cur != nil && !l.cur.wait && !same && !l.garbled && !l.cur.stale && !l.cur.blamed:
+		w.busy(l, o)
+	case l.wire.answered && l.cur != nil && !l.cur.wait && !same && !l.garbled && !l.cur.stale && !l.cur.blamed:
 		w.report(AckMissing, "a command came although the last reply was not acknowledged")
-	case w.waits(l) && !l.noEOT.IsZero() && time.Since(l.noEOT) < s.o.eotGrace():
+	case l.wire.waits && !l.noEOT.IsZero() && time.Since(l.noEOT) < s.o.eotGrace():
 		w.report(EarlyWrite, "a command came before EOT, and before the wait for it was over")
 	}
 	_, sticky := l.door.(*tty) // a driver that comes back is not seen
-	switch {
-	case isMoney(req.Command):
+	switch o.class() {
+	case moving:
 		w.met, l.conduct.open, l.conduct.ended, l.conduct.cancelled = true, true, false, false
-	case req.Command == pax.Initialise:
+	case shaking:
 		l.conduct.open = l.conduct.open || sticky && w.history()
 		l.conduct.ended, w.met = false, w.met || sticky
 	}
-	w.content(req)
+	o.judge(w)
 }
 
 // attached is a new line.
@@ -145,13 +141,6 @@ func (w *watch) attached(l *link) {
 	_, sticky := l.door.(*tty) // whether a driver is there is not seen
 	l.conduct.open = w.history()
 	w.met = w.met || !sticky
-}
-
-// waits reports whether a driver waits for EOT on this line: on TCP its own ACK
-// is the end of an exchange.
-func (w *watch) waits(l *link) bool {
-	_, tcp := l.door.(*socket)
-	return !tcp
 }
 
 // history reports whether a driver may come with an open question.
@@ -171,9 +160,9 @@ func (w *watch) cancel(l *link) {
 }
 
 // busy judges a command that comes while another one runs.
-func (w *watch) busy(l *link, command string) {
+func (w *watch) busy(l *link, o order) {
 	_, sticky := l.door.(*tty)
-	if command == pax.Initialise && (w.s.tx.link != l || l.conduct.cancelled || l.garbled || sticky) {
+	if o.class() == shaking && (w.s.tx.link != l || l.conduct.cancelled || l.garbled || sticky) {
 		return
 	}
 	w.report(BusyCommand, "a command came while another one is running")
@@ -181,11 +170,12 @@ func (w *watch) busy(l *link, command string) {
 
 // shown marks what the driver has seen of the money command in payload.
 func (w *watch) shown(payload []byte, mark func(*seen)) {
-	req, err := pax.ParseRequest(payload)
-	if err != nil || !isMoney(req.Command) {
+	o, err := w.s.p.parse(payload)
+	if err != nil || o.class() != moving {
 		return
 	}
-	if old := w.money[field(req, groupTrace, 0)]; old != nil {
+	ref, _ := o.key()
+	if old := w.money[ref]; old != nil {
 		mark(old)
 	}
 }
@@ -193,20 +183,35 @@ func (w *watch) shown(payload []byte, mark func(*seen)) {
 // concluded is a reply that was acknowledged: if it is a clear answer to a
 // money command, the driver knows the end.
 func (w *watch) concluded(l *link, p *parcel) {
-	if p.stale || l.garbled {
+	if p.stale || l.garbled || !w.s.p.clear(p.payload) {
 		return
 	}
-	r, err := pax.ParseResponse(p.frame[1 : len(p.frame)-2])
-	if err != nil {
+	w.shown(p.answer, func(m *seen) {
+		if m.sends == 1 {
+			l.conduct.open = false
+		}
+	})
+}
+
+// once judges a money command by its reference: one reference, one command.
+func (w *watch) once(o order) {
+	ref, sense := o.key()
+	old, known := w.money[ref]
+	if !known {
+		if w.money == nil {
+			w.money = make(map[string]*seen)
+		}
+		w.money[ref] = &seen{sense: sense, sends: 1}
 		return
 	}
-	switch r.Code {
-	case codeOK, codeDecline, codeTimeout, codeAborted:
-		w.shown(p.answer, func(m *seen) {
-			if m.sends == 1 {
-				l.conduct.open = false
-			}
-		})
+	old.sends++
+	switch {
+	case old.sense != sense:
+		w.report(RefReused, "an ECR reference was used before, for another amount or type")
+	case old.acked:
+		w.report(ResendAfterAck, "a money command was sent again after its ACK")
+	case old.replied:
+		w.report(ResendAfterRep, "a money command was sent again after a byte of its reply")
 	}
 }
 
@@ -220,7 +225,7 @@ func (w *watch) unacked(l *link) {
 
 // naked is a reply that was refused.
 func (w *watch) naked(l *link) {
-	if !l.garbled && !unreadable(l.cur) {
+	if !l.garbled && !l.unreadable(l.cur) {
 		w.report(NakGood, "a reply that was sent whole was refused with NAK")
 	}
 }
@@ -241,7 +246,7 @@ func (w *watch) left(l *link) {
 	case l.garbled:
 	case w.s.tx != nil && w.s.tx.link == l:
 		w.report(LeftExchange, "the driver hung up while its command was running")
-	case p != nil && !p.stale && !p.blamed:
+	case p != nil && l.wire.answered && !p.stale && !p.blamed:
 		w.report(AckMissing, "the driver hung up without acknowledging the reply")
 	}
 }
@@ -261,4 +266,4 @@ func (w *watch) deserted() {
 }
 
 // unreadable reports whether a parcel cannot be read even undamaged.
-func unreadable(p *parcel) bool { return len(p.frame) > frame.SizeMax }
+func (l *link) unreadable(p *parcel) bool { return len(p.payload) > l.wire.max }

@@ -11,7 +11,7 @@ import (
 // started is the first byte of a frame.
 func (w *watch) started(l *link) {
 	l.conduct.within = l.conduct.continues()
-	if w.chunk == l && !l.conduct.within && w.waits(l) {
+	if w.chunk == l && !l.conduct.within && l.wire.waits {
 		w.report(EarlyWrite, "a command began before EOT was sent")
 	}
 	w.chunk = nil
@@ -97,7 +97,7 @@ func (w *watch) control(l *link, c byte) {
 // eot judges EOT: it gives up a reply that cannot be read, and nothing else.
 func (w *watch) eot(l *link) (rule, text string) {
 	switch {
-	case l.garbled, l.cur != nil && (l.cur.stale || unreadable(l.cur)):
+	case l.garbled, l.cur != nil && (l.cur.stale || l.unreadable(l.cur)):
 		return "", ""
 	case l.cur != nil:
 		return BrokenOff, "EOT came in place of the reply's ACK"

@@ -216,3 +216,9 @@ func (b *book) left(of Truth) money.Amount {
 	}
 	return left
 }
+
+// voided reports whether a later line undid the one with that host reference.
+func (b *book) voided(o Truth) bool {
+	_, ok := newest(b.lines, func(v Truth) bool { return v.Act == Void && v.Of == o.HostRef })
+	return ok
+}

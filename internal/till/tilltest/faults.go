@@ -253,7 +253,7 @@ func (r *run) amount() money.Amount {
 // disturb arms up to two faults.
 func (r *run) disturb() error {
 	for range []int{0, 1, 1, 1, 2}[r.rng.IntN(5)] {
-		kinds := sim.Kinds()
+		kinds := sim.PAX.Kinds()
 		f := sim.Fault{Kind: kinds[r.rng.IntN(len(kinds))]}
 		switch f.Kind {
 		case sim.CheckByte:

@@ -13,16 +13,15 @@ import (
 // stamp is how the terminal writes a time.
 const stamp = "20060102150405"
 
-func (s *Sim) identity(t *tx) *answer {
-	r := pax.Device{Serial: s.serial, Model: s.o.Model, OS: s.o.OS, MAC: "5410EC000001", App: s.o.App}.Response(version)
-	return &answer{tx: t, whole: &r}
+func (p paxTerminal) identity() pax.Response {
+	return pax.Device{Serial: p.serial, Model: p.o.Model, OS: p.o.OS, MAC: "5410EC000001", App: p.o.App}.Response(version)
 }
 
 // findRecord is R02: a record of the open batch, by ECR reference or by
 // number. Records count from 1; number 0 is the newest.
-func (s *Sim) findRecord(t *tx, req pax.Request) *answer {
+func (p paxTerminal) findRecord(req pax.Request) pax.Response {
 	f, err := pax.ParseFind(req)
-	lines := s.book.open()
+	lines := p.book.open()
 	reply := pax.FindReply{Code: codeNotFound, Text: "NOT FOUND", Total: len(lines), Record: -1}
 	at := -1
 	switch n, bad := strconv.Atoi(f.Record); {
@@ -40,31 +39,25 @@ func (s *Sim) findRecord(t *tx, req pax.Request) *answer {
 		at = n - 1
 	}
 	if at >= 0 {
-		reply = s.record(lines[at], at+1, len(lines))
+		reply = p.record(lines[at], at+1, len(lines))
 	}
-	r := reply.Response(version)
-	return &answer{tx: t, whole: &r}
+	return reply.Response(version)
 }
 
 // record is a line of the ledger as the terminal's journal has it.
-func (s *Sim) record(o Truth, n, total int) pax.FindReply {
+func (p paxTerminal) record(o Truth, n, total int) pax.FindReply {
 	f := pax.FindReply{
 		Code: codeOK, Text: "OK", Total: total, Record: n,
 		Host: hostOf(o), Type: typeOf(o), Approved: o.Amount,
-		Account: accountOf(o), Trace: traceOf(o), Ext: s.ext(o),
+		Account: accountOf(o), Trace: traceOf(o), Ext: p.ext(o),
 	}
 	if o.Act == Void {
 		f.OriginalType = typeOf(Truth{Act: o.OfAct})
 	}
-	if o.Act == Charge && s.book.left(o) == 0 && s.voided(o) {
+	if o.Act == Charge && p.book.left(o) == 0 && p.book.voided(o) {
 		f.Type, f.OriginalType = pax.TypeVoidSale, pax.TypeSale
 	}
 	return f
-}
-
-func (s *Sim) voided(o Truth) bool {
-	_, ok := newest(s.book.lines, func(v Truth) bool { return v.Act == Void && v.Of == o.HostRef })
-	return ok
 }
 
 func typeOf(o Truth) string {
@@ -95,14 +88,14 @@ func traceOf(o Truth) pax.Trace {
 
 // ext is the extended data of a line: what a chip card's receipt shows, and
 // who says so. The same line always gets the same data.
-func (s *Sim) ext(o Truth) map[string]string {
+func (p paxTerminal) ext(o Truth) map[string]string {
 	h := fnv.New64a()
 	h.Write([]byte(o.HostRef + o.AuthCode)) // never fails
-	r := rand.New(rand.NewPCG(s.o.Seed, h.Sum64()))
+	r := rand.New(rand.NewPCG(p.o.Seed, h.Sum64()))
 	c := cardOf(o)
 	m := map[string]string{
-		"SN":        s.serial,
-		"GLOBALUID": s.serial + o.Time.Format(stamp) + fmt.Sprintf("%02d", len(s.book.lines)%100),
+		"SN":        p.serial,
+		"GLOBALUID": p.serial + o.Time.Format(stamp) + fmt.Sprintf("%02d", len(p.book.lines)%100),
 		"HREF":      o.HostRef,
 	}
 	if o.AuthCode == "" || c.aid == "" {
@@ -114,7 +107,7 @@ func (s *Sim) ext(o Truth) map[string]string {
 	m["ATC"] = fmt.Sprintf("%04X", r.IntN(1<<16))
 	m["IAD"] = fmt.Sprintf("06%02X0A03A0%04X", r.IntN(256), r.IntN(1<<16))
 	m["CID"], m["CVM"] = "40", "6"
-	if o.EntryMode == entryChip && s.o.PINDelay > 0 {
+	if o.EntryMode == entryChip && p.o.PINDelay > 0 {
 		m["CVM"], m["PINSTATUSNUM"] = "1", "1"
 	}
 	for k, v := range m {
@@ -123,50 +116,25 @@ func (s *Sim) ext(o Truth) map[string]string {
 	return m
 }
 
-// totals is what R00 and B00 say of the open batch.
-func (s *Sim) totals(t *tx, command string) *answer {
-	lines := s.book.open()
-	r := pax.Response{
-		Status: pax.StatusLast, Command: command, Version: version, Code: codeOK, Text: "OK",
-		Groups: [][]string{
-			{"01"},
-			{strconv.Itoa(len(lines)), "0", "0"},
-			{strconv.FormatInt(int64(Net(lines)), 10), "0", "0"},
-		},
+// totals is what R00 says of the open batch.
+func (p paxTerminal) totals() pax.Response {
+	r := plain("R00", codeOK, "OK")
+	r.Groups = append([][]string{{"01"}}, sums(p.book.open())...)
+	return r
+}
+
+// sums are the groups of count and amount.
+func sums(lines []Truth) [][]string {
+	return [][]string{
+		{strconv.Itoa(len(lines)), "0", "0"},
+		{strconv.FormatInt(int64(Net(lines)), 10), "0", "0"},
 	}
-	return &answer{tx: t, whole: &r}
 }
 
-// closeBatch is B00: the issuer settles, the records leave the terminal.
-func (s *Sim) closeBatch(t *tx) {
-	s.tx = t
-	s.show(Processing)
-	s.wait(s.o.HostDelay, func() {
-		lines := s.book.open()
-		o := Truth{Time: s.o.Now(), Act: Batch, Amount: Net(lines), Batch: s.book.batch(),
-			HostRef: fmt.Sprintf("2%010d", len(s.book.lines)+1)}
-		if _, err := s.book.append(o); err != nil {
-			s.breakDown(err)
-			return
-		}
-		r := pax.Response{
-			Status: pax.StatusLast, Command: replyTo(pax.CloseBatch), Version: version, Code: codeOK, Text: "OK",
-			Groups: [][]string{
-				{"00", "BATCH CLOSED", "", o.HostRef, "", o.Batch},
-				{strconv.Itoa(len(lines)), "0", "0"},
-				{strconv.FormatInt(int64(o.Amount), 10), "0", "0"},
-				{o.Time.Format(stamp)}, {"00000001"}, {"000000000000001"},
-			},
-		}
-		s.finish(t, &answer{tx: t, whole: &r})
-	})
-}
-
-// breakDown is a ledger that cannot be written: the terminal goes dark before
-// it says anything that the ledger does not hold.
-func (s *Sim) breakDown(err error) {
-	s.o.Log.Error("The ledger cannot be written; the terminal is switched off.")
-	s.broken = err
-	s.book.abandon()
-	s.powerOff()
+// batchReply is B01.
+func batchReply(o Truth, lines []Truth) pax.Response {
+	r := plain(pax.CloseBatch, codeOK, "OK")
+	r.Groups = append([][]string{{"00", "BATCH CLOSED", "", o.HostRef, "", o.Batch}}, sums(lines)...)
+	r.Groups = append(r.Groups, []string{o.Time.Format(stamp)}, []string{"00000001"}, []string{"000000000000001"})
+	return r
 }

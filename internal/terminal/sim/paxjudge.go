@@ -31,8 +31,8 @@ var (
 	otherTypes  = []string{"24", "32", "99"}
 )
 
-// content judges a message by itself.
-func (w *watch) content(req pax.Request) {
+func (o paxOrder) judge(w *watch) {
+	req := o.req
 	if !isVersion(req.Version) {
 		w.report(BadMessage, "a message does not state the version of its layout, such as 1.35")
 	}
@@ -42,7 +42,7 @@ func (w *watch) content(req pax.Request) {
 	case !slices.Contains(commands, req.Command):
 		w.report(UnknownCommand, "the protocol has no message of this name")
 	case isMoney(req.Command):
-		w.moneyCommand(req)
+		o.judgeMoney(w)
 	case req.Command == pax.FindRecord:
 		w.find(req)
 	}
@@ -60,7 +60,8 @@ func forbidden(command string) bool {
 	return command >= "T04" && command <= "T13"
 }
 
-func (w *watch) moneyCommand(req pax.Request) {
+func (o paxOrder) judgeMoney(w *watch) {
+	req := o.req
 	for i := range 3 {
 		if field(req, groupAccount, i) != "" {
 			w.report(AccountFilled, "a card number, expiry or security code stands in a command")
@@ -77,7 +78,7 @@ func (w *watch) moneyCommand(req pax.Request) {
 	case !slices.Contains(amountTypes, typ) && !slices.Contains(otherTypes, typ):
 		w.report(UnknownType, "the protocol has no transaction of this type")
 	}
-	w.reference(req, typ)
+	o.judgeRef(w)
 }
 
 // amounts judges the group of amounts: cents, in digits.
@@ -107,32 +108,20 @@ func original(req pax.Request) bool {
 	return false
 }
 
-// reference judges the ECR reference of a money command: one reference, one
-// command.
-func (w *watch) reference(req pax.Request, typ string) {
-	ref, sum := field(req, groupTrace, 0), strings.TrimLeft(field(req, groupAmounts, 0), "0")
+// key is the ECR reference of a money command, and its type and amount.
+func (o paxOrder) key() (ref, sense string) {
+	return field(o.req, groupTrace, 0), field(o.req, groupType, 0) + " " + strings.TrimLeft(field(o.req, groupAmounts, 0), "0")
+}
+
+// judgeRef judges the ECR reference of a money command.
+func (o paxOrder) judgeRef(w *watch) {
+	ref, _ := o.key()
 	if ref == "" {
 		w.report(RefMissing, "a money command has no ECR reference: its end could not be looked up")
 		return
 	}
 	w.ref(ref)
-	old, known := w.money[ref]
-	if !known {
-		if w.money == nil {
-			w.money = make(map[string]*seen)
-		}
-		w.money[ref] = &seen{typ: typ, amount: sum, sends: 1}
-		return
-	}
-	old.sends++
-	switch {
-	case old.typ != typ || old.amount != sum:
-		w.report(RefReused, "an ECR reference was used before, for another amount or type")
-	case old.acked:
-		w.report(ResendAfterAck, "a money command was sent again after its ACK")
-	case old.replied:
-		w.report(ResendAfterRep, "a money command was sent again after a byte of its reply")
-	}
+	w.once(o)
 }
 
 // refMax is how long an ECR reference may be.
