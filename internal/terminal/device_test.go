@@ -250,7 +250,7 @@ func profile() protocol.Profile {
 			Answer: map[string]protocol.Millis{"A00": 10000, "R02": 15000, "T00": 180000},
 		},
 		Retries: protocol.Retries{Send: 3, NAK: 3, EOT: 7},
-		Lookup:  protocol.Lookup{NotFound: []string{"100023"}, First: 1},
+		Lookup:  protocol.Lookup{NotFound: []string{"100023"}, First: 1, Proof: true},
 	}
 }
 

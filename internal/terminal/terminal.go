@@ -11,6 +11,7 @@ import (
 	"coffer/internal/ident"
 	"coffer/internal/terminal/pax"
 	"coffer/internal/terminal/protocol"
+	"coffer/internal/terminal/upa"
 )
 
 // Config says which terminal to own, and how to reach it.
@@ -108,10 +109,13 @@ func Start(cfg Config) *Terminal {
 
 // driverOf returns the driver of the profile's protocol.
 func driverOf(p protocol.Profile, l pax.Line) (protocol.Driver, error) {
-	if p.Protocol != "pax" {
-		return nil, protocol.ErrProfile
+	switch p.Protocol {
+	case "pax":
+		return pax.New(p, l)
+	case "upa":
+		return upa.New(p)
 	}
-	return pax.New(p, l)
+	return nil, protocol.ErrProfile
 }
 
 // ID returns the terminal's identifier.

@@ -60,7 +60,7 @@ func TestCancelHoldsTheLane(t *testing.T) {
 				Answer: map[string]protocol.Millis{"A00": 3000, "T00": 20000, "R02": 3000},
 			},
 			Retries: protocol.Retries{Send: 3, NAK: 3, EOT: 4},
-			Lookup:  protocol.Lookup{NotFound: []string{"100023"}, First: 1},
+			Lookup:  protocol.Lookup{NotFound: []string{"100023"}, First: 1, Proof: true},
 		},
 	})
 	for !b.lane.terminal.Status().Attached {

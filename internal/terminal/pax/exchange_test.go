@@ -6,6 +6,7 @@ import (
 
 	"coffer/internal/money"
 	"coffer/internal/terminal/protocol"
+	"coffer/internal/terminal/terminaltest"
 )
 
 // TestSaleSerial has every branch of a payment's conversation on a serial
@@ -161,9 +162,9 @@ func TestSaleSerial(t *testing.T) {
 			"acked show:present persist:approved/approved=15000+ACK show:result alarm:pan_leak ACK end:approved/approved=15000"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := play(t, sale(t, Serial), c.script, vocabulary(t))
+			got := terminaltest.Play(t, sale(t, Serial), c.script, language(t))
 			want := strings.TrimSpace(sent + " " + c.want)
-			if got := strings.Join(s.did, " "); got != want {
+			if got != want {
 				t.Errorf("script %s\n got %s\nwant %s", c.script, got, want)
 			}
 		})
@@ -177,8 +178,8 @@ func TestSaleTCP(t *testing.T) {
 		{"ok", "show:sending sending:T00 persist:approved/approved=15000+ACK show:result end:approved/approved=15000"},
 		{"EOT ACK timeout", "show:sending sending:T00 acked show:present persist:cancelled/card_timeout+ACK show:result end:cancelled/card_timeout"},
 	} {
-		s := play(t, sale(t, TCP), c.script, vocabulary(t))
-		if got := strings.Join(s.did, " "); got != c.want {
+		got := terminaltest.Play(t, sale(t, TCP), c.script, language(t))
+		if got != c.want {
 			t.Errorf("script %s\n got %s\nwant %s", c.script, got, c.want)
 		}
 	}
@@ -197,8 +198,8 @@ func TestHandshake(t *testing.T) {
 		{"ACK strayleak", "A00 alarm:pan_leak ACK end:!pan_leak"},
 		{"cancel ACK cancel a01 EOT", "A00 ACK end:53236566"},
 	} {
-		s := play(t, mustDriver(t, Serial).Handshake(), c.script, vocabulary(t))
-		if got := strings.Join(s.did, " "); got != c.want {
+		got := terminaltest.Play(t, mustDriver(t, Serial).Handshake(), c.script, language(t))
+		if got != c.want {
 			t.Errorf("script %s\n got %s\nwant %s", c.script, got, c.want)
 		}
 	}
@@ -220,8 +221,8 @@ func TestListen(t *testing.T) {
 		{"strayleak +1000", "alarm:pan_leak ACK end:"},
 		{"head lost", "end:"},
 	} {
-		s := play(t, mustDriver(t, Serial).Listen(), c.script, vocabulary(t))
-		if got := strings.Join(s.did, " "); got != c.want {
+		got := terminaltest.Play(t, mustDriver(t, Serial).Listen(), c.script, language(t))
+		if got != c.want {
 			t.Errorf("script %s\n got %s\nwant %s", c.script, got, c.want)
 		}
 	}
@@ -275,8 +276,8 @@ func TestLookup(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := mustDriver(t, Serial).Lookup(protocol.Question{Ref: testRef, Kind: protocol.Sale, Amount: testAmount, Serial: "53236566"})
-			s := play(t, m, c.script, vocabulary(t))
-			if got := strings.Join(s.did, " "); got != strings.TrimSpace(c.want) {
+			got := terminaltest.Play(t, m, c.script, language(t))
+			if got != strings.TrimSpace(c.want) {
 				t.Errorf("script %s\n got %s\nwant %s", c.script, got, c.want)
 			}
 		})

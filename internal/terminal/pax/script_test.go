@@ -1,15 +1,13 @@
 package pax
 
 import (
-	"fmt"
 	"strconv"
-	"strings"
 	"testing"
-	"time"
 
 	"coffer/internal/money"
 	"coffer/internal/terminal/frame"
 	"coffer/internal/terminal/protocol"
+	"coffer/internal/terminal/terminaltest"
 )
 
 // testProfile has limits that are easy to read in scripts: 7 s for an ACK,
@@ -23,7 +21,7 @@ func testProfile() protocol.Profile {
 			Answer: map[string]protocol.Millis{"A00": 10000, "R02": 15000, "T00": 180000},
 		},
 		Retries: protocol.Retries{Send: 3, NAK: 3, EOT: 7},
-		Lookup:  protocol.Lookup{NotFound: []string{"100023"}, First: 1},
+		Lookup:  protocol.Lookup{NotFound: []string{"100023"}, First: 1, Proof: true},
 	}
 }
 
@@ -58,157 +56,33 @@ func record(edit func(*FindReply)) FindReply {
 	return f
 }
 
-// scene is a machine under a script, and what it did.
-type scene struct {
-	t     *testing.T
-	m     protocol.Machine
-	now   time.Time
-	did   []string
-	over  bool
-	last  protocol.Action
-	words map[string][]byte
-}
-
-// play runs a script: words separated by spaces. ACK, NAK, EOT and noise are
-// bytes that come in; cancel and lost are calls; +n lets n milliseconds pass,
-// with a Tick at each deadline; every other word is one of words.
-func play(t *testing.T, m protocol.Machine, script string, words map[string][]byte) *scene {
+// language has the frames of the scripts, and names what is written.
+func language(t *testing.T) terminaltest.Language {
 	t.Helper()
-	s := &scene{t: t, m: m, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), words: words}
-	s.take(m.Start(s.now))
-	for w := range strings.FieldsSeq(script) {
-		s.step(w)
-	}
-	return s
-}
-
-func (s *scene) step(w string) {
-	bytes := map[string][]byte{"ACK": {frame.ACK}, "NAK": {frame.NAK}, "EOT": {frame.EOT}, "noise": {0x07}}
-	switch b, ok := bytes[w]; {
-	case ok:
-		s.take(s.m.Receive(s.now, b))
-	case w == "cancel":
-		s.take(s.m.Cancel(s.now))
-	case w == "lost":
-		s.take(s.m.Lost(s.now))
-	case w[0] == '+':
-		ms, err := strconv.Atoi(w[1:])
-		if err != nil {
-			s.t.Fatalf("script word %q", w)
-		}
-		s.pass(time.Duration(ms) * time.Millisecond)
-	default:
-		b, ok := s.words[w]
-		if !ok {
-			s.t.Fatalf("script word %q", w)
-		}
-		s.take(s.m.Receive(s.now, b))
-	}
-}
-
-func (s *scene) pass(d time.Duration) {
-	end := s.now.Add(d)
-	for {
-		by := s.m.Deadline()
-		if by.IsZero() || by.After(end) {
-			s.now = end
-			return
-		}
-		if by.After(s.now) {
-			s.now = by
-		}
-		before := len(s.did)
-		s.take(s.m.Tick(s.now))
-		if again := s.m.Deadline(); !again.IsZero() && !again.After(s.now) && len(s.did) == before {
-			s.t.Fatalf("Tick at the deadline changes nothing: a busy loop")
-		}
-	}
-}
-
-func (s *scene) take(actions []protocol.Action) {
-	for _, a := range actions {
-		if s.over {
-			s.t.Errorf("an action after the end: %+v", a)
-		}
-		s.did = append(s.did, words(s.t, a))
-		if a.Do == protocol.End {
-			s.over, s.last = true, a
-		}
-	}
-}
-
-// words says an action in short.
-func words(t *testing.T, a protocol.Action) string {
-	t.Helper()
-	w := ""
-	switch a.Do {
-	case protocol.Write:
-		return wire(t, a.Bytes)
-	case protocol.Sending:
-		return "sending:" + wire(t, a.Bytes)
-	case protocol.Acked:
-		return "acked"
-	case protocol.Persist:
-		w = "persist:" + verdictWords(a.Outcome)
-	case protocol.Stray:
-		w = "stray:" + verdictWords(a.Outcome)
-	case protocol.Show:
-		return "show:" + string(a.Step)
-	case protocol.Warn:
-		return "warn:" + string(a.Reason)
-	case protocol.Recognise:
-		return wire(t, a.Bytes)
-	case protocol.Alarm:
-		return "alarm:" + string(a.Reason)
-	case protocol.End:
-		switch {
-		case a.Outcome != (protocol.Outcome{}):
-			return "end:" + verdictWords(a.Outcome)
-		case a.Reason != "":
-			return "end:!" + string(a.Reason)
-		}
-		return "end:" + a.Device.Serial
-	}
-	return w + "+" + wire(t, a.Bytes)
-}
-
-func verdictWords(o protocol.Outcome) string {
-	w := fmt.Sprintf("%s/%s", o.Result, o.Reason)
-	if o.Evidence != "" {
-		w += "/" + o.Evidence
-	}
-	if o.Approved != 0 {
-		w += fmt.Sprintf("=%d", int64(o.Approved))
-	}
-	return w
+	words := vocabulary(t)
+	words["ACK"], words["NAK"], words["EOT"], words["noise"] = []byte{frame.ACK}, []byte{frame.NAK}, []byte{frame.EOT}, []byte{0x07}
+	return terminaltest.Language{Words: words, Say: wire}
 }
 
 // wire says bytes that are written.
-func wire(t *testing.T, b []byte) string {
-	t.Helper()
-	names := map[byte]string{frame.ACK: "ACK", frame.NAK: "NAK", frame.EOT: "EOT"}
+func wire(b []byte) (string, error) {
 	if len(b) == 1 {
-		return names[b[0]]
+		return map[byte]string{frame.ACK: "ACK", frame.NAK: "NAK", frame.EOT: "EOT"}[b[0]], nil
 	}
 	var d frame.Decoder
 	for _, c := range b {
-		if e, ok := d.Push(c); ok && e.Kind == frame.Frame {
-			r, err := ParseRequest(e.Payload)
-			if err != nil {
-				t.Fatalf("a request is written that is none: %q", b)
-			}
-			if r.Command == FindRecord {
-				f, err := ParseFind(r)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return "R02(" + f.Ref + f.Record + ")"
-			}
-			return r.Command
+		e, ok := d.Push(c)
+		if !ok || e.Kind != frame.Frame {
+			continue
 		}
+		r, err := ParseRequest(e.Payload)
+		if err != nil || r.Command != FindRecord {
+			return r.Command, err
+		}
+		f, err := ParseFind(r)
+		return "R02(" + f.Ref + f.Record + ")", err
 	}
-	t.Fatalf("bytes are written that are no frame: %q", b)
-	return ""
+	return "", ErrFormat
 }
 
 func framed(t *testing.T, r Response) []byte {

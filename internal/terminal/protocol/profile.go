@@ -19,22 +19,25 @@ func (m Millis) Duration() time.Duration { return time.Duration(m) * time.Millis
 // Profile is what Coffer has to know of a model of terminal that is not in
 // its protocol: data, so that it can be corrected without a new program.
 type Profile struct {
-	ID           string       `json:"id"`
-	Vendor       string       `json:"vendor"`
-	Model        string       `json:"model"`
-	Protocol     string       `json:"protocol"` // "pax"
-	Simulated    bool         `json:"simulated"`
-	Transports   []Transport  `json:"transports"`
-	Timers       Timers       `json:"timers"`
-	Retries      Retries      `json:"retries"`
-	FrameMax     int          `json:"max_frame"`    // bytes of payload, all packets together
-	Version      string       `json:"version_sent"` // of the message layout
-	Messages     []string     `json:"allowed_messages"`
-	Lookup       Lookup       `json:"lookup"`
-	Capabilities Capabilities `json:"capabilities"`
-	Settings     []Setting    `json:"required_terminal_settings"`
-	PTS          PTS          `json:"pts"`
-	Notes        []string     `json:"notes"`
+	ID         string      `json:"id"`
+	Vendor     string      `json:"vendor"`
+	Model      string      `json:"model"`
+	Protocol   string      `json:"protocol"` // "pax" or "upa"
+	Simulated  bool        `json:"simulated"`
+	Transports []Transport `json:"transports"`
+	Timers     Timers      `json:"timers"`
+	Retries    Retries     `json:"retries"`
+	FrameMax   int         `json:"max_frame"`    // bytes of payload, all packets together
+	Version    string      `json:"version_sent"` // of the message layout
+	Messages   []string    `json:"allowed_messages"`
+	Lookup     Lookup      `json:"lookup"`
+	// ErrorCodes are the model's own codes for what went wrong, each with the
+	// Reason that it states, where the protocol has no list of them.
+	ErrorCodes   map[string]Reason `json:"error_codes"`
+	Capabilities Capabilities      `json:"capabilities"`
+	Settings     []Setting         `json:"required_terminal_settings"`
+	PTS          PTS               `json:"pts"`
+	Notes        []string          `json:"notes"`
 }
 
 // Transport is one way in which the model can be connected.
@@ -85,6 +88,11 @@ type Retries struct {
 type Lookup struct {
 	NotFound []string `json:"not_found"` // codes that mean: no such record
 	First    int      `json:"first"`     // the number of the first record, 0 or 1
+	Again    Millis   `json:"again"`     // before a record that is not there is looked for once more; 0 is never
+	Standing []string `json:"standing"`  // what a record says of itself when its money stands
+	// Proof: the model's records are complete, so that one that is not there, and
+	// would have to be, proves that nothing was charged. Without it people decide.
+	Proof bool `json:"proof"`
 }
 
 // Capabilities say what a model can do.

@@ -9,6 +9,24 @@ type Verdict struct {
 // Refused returns the verdict of a code that says that no money moved.
 func Refused(r Reason) Verdict { return Verdict{Declined, r} }
 
+// Stated returns what a reason means for a payment when a terminal states it;
+// false for one that no terminal can state, and for an approval.
+func Stated(r Reason) (Verdict, bool) {
+	switch r {
+	case ReasonAborted, ReasonTimeout:
+		return Verdict{Cancelled, r}, true
+	case ReasonLocalDuplicate, ReasonHostDuplicate:
+		return Verdict{Duplicate, r}, true
+	case ReasonHostLost:
+		return Verdict{InDoubt, r}, true
+	case ReasonDeclined, ReasonCallBank, ReasonFunds, ReasonExpired, ReasonPIN, ReasonPINTries, ReasonLimit, ReasonCard,
+		ReasonPickUp, ReasonNotAllowed, ReasonAmount, ReasonHostDown, ReasonMerchant, ReasonUnsupported, ReasonCardRead,
+		ReasonAlreadyVoided, ReasonNoOriginal, ReasonBatch, ReasonTerminalError, ReasonRepeat, ReasonBusy:
+		return Refused(r), true
+	}
+	return Verdict{}, false
+}
+
 // HostVerdict returns what the bank's response code (ISO 8583 field 39, as
 // American processors use it) says when it is no approval; false for a code
 // that is not known.

@@ -20,7 +20,7 @@ func Profile() protocol.Profile {
 			Cancel: 250, Whole: 1500, Quiet: 40, Drain: 200, Write: 250, RetryMin: 10, RetryMax: 80,
 		},
 		Retries: protocol.Retries{Send: 3, NAK: 3, EOT: 4},
-		Lookup:  protocol.Lookup{NotFound: []string{"100023"}, First: 1},
+		Lookup:  protocol.Lookup{NotFound: []string{"100023"}, First: 1, Proof: true},
 	}
 }
 
