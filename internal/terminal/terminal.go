@@ -11,6 +11,7 @@ import (
 	"coffer/internal/ident"
 	"coffer/internal/terminal/pax"
 	"coffer/internal/terminal/protocol"
+	"coffer/internal/terminal/simplify"
 	"coffer/internal/terminal/upa"
 )
 
@@ -21,7 +22,10 @@ type Config struct {
 	Address string           // "serial:/dev/coffer/term-<serial>" or "tcp:host:port"
 	Serial  string           // the expected serial number; empty expects none
 	Profile protocol.Profile // of the model
-	Log     *slog.Logger     // nil logs nothing
+	// Merchant is how the processor knows this terminal, for protocols that say
+	// it in each message.
+	Merchant simplify.Merchant
+	Log      *slog.Logger // nil logs nothing
 
 	// Dial, when set, opens the line in place of Address. The conversation is
 	// that of a serial line.
@@ -95,7 +99,7 @@ func Start(cfg Config) *Terminal {
 	t.stop = stop
 	var err error
 	if t.opener, err = openerOf(cfg); err == nil {
-		t.driver, err = driverOf(cfg.Profile, t.opener.line)
+		t.driver, err = driverOf(cfg, t.opener.line)
 	}
 	if err != nil {
 		t.log.Error("a terminal cannot be used as it is configured", "kind", fault.KindOf(err).String())
@@ -108,12 +112,14 @@ func Start(cfg Config) *Terminal {
 }
 
 // driverOf returns the driver of the profile's protocol.
-func driverOf(p protocol.Profile, l pax.Line) (protocol.Driver, error) {
-	switch p.Protocol {
+func driverOf(cfg Config, l pax.Line) (protocol.Driver, error) {
+	switch cfg.Profile.Protocol {
 	case "pax":
-		return pax.New(p, l)
+		return pax.New(cfg.Profile, l)
+	case "simplify":
+		return simplify.New(cfg.Profile, simplify.Line(l), cfg.Merchant)
 	case "upa":
-		return upa.New(p)
+		return upa.New(cfg.Profile)
 	}
 	return nil, protocol.ErrProfile
 }

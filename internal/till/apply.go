@@ -61,8 +61,8 @@ func (t *Till) outcome(tx *vault.Tx, a *attempt, o protocol.Outcome) (*event, er
 		return t.duplicate(tx, a, o)
 	}
 	v := decide(a, o)
-	if v.state == NotCharged && o.Evidence == protocol.EvidenceEmpty {
-		proven, err := emptyIsProof(tx, a)
+	if v.state == NotCharged {
+		proven, err := isProof(tx, a, o.Evidence)
 		if err != nil {
 			return nil, err
 		}
@@ -124,6 +124,18 @@ func reference(s string) string {
 		return ""
 	}
 	return s
+}
+
+// isProof reports whether the evidence proves that a was not charged. That there
+// is no record proves it for the open batch only.
+func isProof(tx *vault.Tx, a *attempt, evidence string) (bool, error) {
+	switch evidence {
+	case protocol.EvidenceEmpty:
+		return emptyIsProof(tx, a)
+	case protocol.EvidenceHost:
+		return emptyProves(a, tx.Now(), false), nil
+	}
+	return true, nil
 }
 
 // emptyIsProof reports whether a terminal without records proves that a was

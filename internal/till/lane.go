@@ -409,6 +409,14 @@ func command(a *attempt) protocol.Command {
 	}
 }
 
+// question returns what the terminal is asked about an attempt.
+func question(a *attempt) protocol.Question {
+	return protocol.Question{
+		Ref: a.Ref, Kind: protocol.Kind(a.Kind), Amount: a.Amount,
+		OriginalHostRef: a.OfHost, OriginalTerminalRef: a.OfTerm, Serial: a.Serial,
+	}
+}
+
 // backoff is how long to wait between two questions.
 type backoff struct{ min, max time.Duration }
 

@@ -102,7 +102,7 @@ func (l *lane) settleUnknown(ctx context.Context, id ident.ID[ident.Attempt]) bo
 	a, err := l.suspected(id)
 	if err == nil && a.atTerminal() && l.terminal.Status().Attached {
 		var o protocol.Outcome
-		q := protocol.Question{Ref: a.Ref, Kind: protocol.Kind(a.Kind), Amount: a.Amount, Serial: a.Serial}
+		q := question(&a)
 		if o, err = l.terminal.Lookup(ctx, q); err == nil && ctx.Err() == nil && !saysNothing(&a, o) {
 			a, err = l.till.lookedUp(id, o)
 			l.remember(a, err)

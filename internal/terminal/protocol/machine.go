@@ -28,6 +28,10 @@ type Question struct {
 	Ref    string
 	Kind   Kind
 	Amount money.Amount
+	// OriginalHostRef and OriginalTerminalRef are those of the command: some
+	// protocols ask with all elements of it.
+	OriginalHostRef     string
+	OriginalTerminalRef string
 	// Serial is the serial number of the terminal that got the command. Another
 	// terminal is not asked: its silence would prove nothing. Empty asks any.
 	Serial string

@@ -95,6 +95,9 @@ const (
 	// EvidenceRecord: the terminal's own record of the attempt says that no
 	// money moved.
 	EvidenceRecord = "record_not_approved"
+	// EvidenceHost: the processor's own database has no record of the attempt
+	// in the open batch. For an attempt of an earlier batch it proves nothing.
+	EvidenceHost = "host_no_record"
 )
 
 // Device is what a terminal says of itself.

@@ -1,0 +1,66 @@
+package simplify
+
+import (
+	"time"
+
+	"coffer/internal/terminal/protocol"
+)
+
+// Merchant is how the processor knows the clinic and this terminal. Elavon
+// gives the three names; a name that is empty is not sent, and the PIN pad's own
+// stands.
+type Merchant struct {
+	Terminal string // terminal identifier
+	Location string // location name
+	Chain    string // chain code
+}
+
+// sendable reports whether a command may go to a PIN pad. A void names what it
+// voids by that one's own reference.
+func sendable(c protocol.Command) bool {
+	if !c.Sendable() || c.Ref[0] == '0' {
+		return false
+	}
+	return c.Kind != protocol.Void || protocol.Ref(c.OriginalTerminalRef) != ""
+}
+
+// compose returns the message of a command, with its date and time.
+func (d driver) compose(c protocol.Command, now time.Time) Message {
+	m := d.stamped(typeOf(c.Kind), c.Ref, now)
+	m[FieldAmount] = Dollars(c.Amount)
+	m[FieldTender] = tenderCredit
+	switch c.Kind {
+	case protocol.Sale:
+		m[FieldCashback], m[FieldTip], m[FieldMasked] = Dollars(0), Dollars(0), tokenPrefix
+		if d.profile.Capabilities.Partial {
+			m[FieldPartial] = "1"
+		}
+	case protocol.Void:
+		m[FieldRef] = c.OriginalTerminalRef
+	}
+	return m
+}
+
+// tenderCredit is what field 115 says of a credit card.
+const tenderCredit = "010"
+
+// inquiry returns the question what became of a command: all its elements, with
+// another type ("Inquiry Message").
+func (d driver) inquiry(c protocol.Command, now time.Time) Message {
+	m := d.compose(c, now)
+	m[FieldType] = TypeInquiry
+	return m
+}
+
+// stamped returns a message with what all of them bear.
+func (d driver) stamped(typ, ref string, now time.Time) Message {
+	m := Message{FieldType: typ, FieldRef: ref, FieldDate: now.Format("010206"), FieldTime: now.Format("150405")}
+	for f, v := range map[Field]string{
+		FieldTerminal: d.merchant.Terminal, FieldLocation: d.merchant.Location, FieldChain: d.merchant.Chain,
+	} {
+		if v != "" && typ != TypeHealth && typ != TypeCancel {
+			m[f] = v
+		}
+	}
+	return m
+}
