@@ -142,13 +142,20 @@ var (
 	idForm      = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
 	versionForm = regexp.MustCompile(`^[0-9]+\.[0-9]+$`)
 	hexForm     = regexp.MustCompile(`^([0-9a-f]{4})?$`)
-	codeForm    = regexp.MustCompile(`^[0-9]{6}$`)
+
+	// notFoundForms is how each protocol says that it has no record: PAX by a
+	// code, Simplify by the gateway's words.
+	notFoundForms = map[string]*regexp.Regexp{
+		"pax":      regexp.MustCompile(`^[0-9]{6}$`),
+		"simplify": regexp.MustCompile(`^[A-Z][A-Z ]{3,39}$`),
+	}
 )
 
 // messages are those that may stand on an allow-list. Anything else can
 // return card data or is not spoken by Coffer.
 var messages = map[string][]string{
-	"pax": {"A00", "A14", "A16", "A35", "B00", "R02", "T00"},
+	"pax":      {"A00", "A14", "A16", "A35", "B00", "R02", "T00"},
+	"simplify": {"02", "09", "11", "13", "22", "73", "80"},
 }
 
 func check(p protocol.Profile) error {
@@ -163,7 +170,7 @@ func check(p protocol.Profile) error {
 	}
 	ok := idForm.MatchString(p.ID) && p.Vendor != "" && p.Model != "" && versionForm.MatchString(p.Version) &&
 		p.FrameMax >= 1024 && p.FrameMax <= 64<<10 &&
-		checkTimers(p) && checkRetries(p.Retries) && checkLookup(p.Lookup) &&
+		checkTimers(p) && checkRetries(p.Retries) && checkLookup(p.Lookup, notFoundForms[p.Protocol]) &&
 		len(p.Transports) > 0 && !slices.ContainsFunc(p.Transports, badTransport)
 	if !ok {
 		return ErrProfile
@@ -204,9 +211,9 @@ func checkRetries(r protocol.Retries) bool {
 	return true
 }
 
-func checkLookup(l protocol.Lookup) bool {
+func checkLookup(l protocol.Lookup, form *regexp.Regexp) bool {
 	return len(l.NotFound) > 0 && (l.First == 0 || l.First == 1) &&
-		!slices.ContainsFunc(l.NotFound, func(c string) bool { return !codeForm.MatchString(c) })
+		!slices.ContainsFunc(l.NotFound, func(c string) bool { return !form.MatchString(c) })
 }
 
 // bauds are the speeds that the line layer can set.

@@ -15,7 +15,7 @@ import (
 
 func TestProfiles(t *testing.T) {
 	ids := firmwareconfig.IDs()
-	for _, want := range []string{"pax-a35", "pax-a920pro", "pax-generic", "sim-pax"} {
+	for _, want := range []string{"pax-a35", "pax-a920pro", "pax-generic", "sim-pax", "sim-simplify", "simplify-lane3000", "simplify-mx915"} {
 		if !slices.Contains(ids, want) {
 			t.Errorf("profile %s is missing; there are %v", want, ids)
 		}

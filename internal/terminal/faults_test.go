@@ -24,7 +24,7 @@ func TestEveryFault(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, kind := range sim.PAX.Kinds() {
+		for _, kind := range sim.Protocol(p.Protocol).Kinds() {
 			t.Run(id+"/"+string(kind), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { oneFault(t, p, kind) })
 			})
@@ -33,7 +33,7 @@ func TestEveryFault(t *testing.T) {
 }
 
 func oneFault(t *testing.T, p protocol.Profile, kind sim.Kind) {
-	s, err := sim.New(sim.Options{CardDelay: 2 * time.Second, HostDelay: time.Second, Strict: true})
+	s, err := sim.New(sim.Options{Protocol: sim.Protocol(p.Protocol), CardDelay: 2 * time.Second, HostDelay: time.Second, Strict: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,13 +43,13 @@ func oneFault(t *testing.T, p protocol.Profile, kind sim.Kind) {
 	tm.OnStray(func(protocol.Outcome) error { return nil })
 	await(t, tm)
 	// A payment before it: without any record a look-up could prove nothing.
-	if o, err := tm.Run(t.Context(), saleOf("1"), terminal.Hooks{}); err != nil || o.Result != protocol.Approved {
+	if o, err := tm.Run(t.Context(), saleOf("11"), terminal.Hooks{}); err != nil || o.Result != protocol.Approved {
 		t.Fatalf("the first payment: %+v %v", o, err)
 	}
 	if err := s.Inject(sim.Fault{Kind: kind}); err != nil {
 		t.Fatal(err)
 	}
-	o, err := tm.Run(t.Context(), saleOf("2"), terminal.Hooks{})
+	o, err := tm.Run(t.Context(), saleOf("12"), terminal.Hooks{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func oneFault(t *testing.T, p protocol.Profile, kind sim.Kind) {
 		}
 		await(t, tm)
 		tm.Release() // a leaking terminal is looked into, and put back
-		if o, err = tm.Lookup(t.Context(), protocol.Question{Ref: "2", Kind: protocol.Sale, Amount: 5000}); err != nil {
+		if o, err = tm.Lookup(t.Context(), protocol.Question{Ref: "12", Kind: protocol.Sale, Amount: 5000}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -67,7 +67,7 @@ func oneFault(t *testing.T, p protocol.Profile, kind sim.Kind) {
 	if o.Result == protocol.Approved || o.Result == protocol.Partial {
 		known = o.Approved
 	}
-	if truth := charged(s, "2"); known != truth {
+	if truth := charged(s, "12"); known != truth {
 		t.Errorf("%s (%s): %v is known here, and %v was charged", o.Result, o.Reason, known, truth)
 	}
 	if v := s.Violations(); len(v) > 0 {

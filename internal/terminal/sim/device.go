@@ -191,12 +191,18 @@ func (s *Sim) truth(t *tx, v verdict) Truth {
 
 // abort ends the transaction as long as the issuer has not been asked.
 func (s *Sim) abort() bool {
-	if s.tx == nil || s.screen != Present && s.screen != PIN {
+	if !s.stoppable() {
 		return false
 	}
 	t := s.tx
 	s.finish(t, verdict{end: aborted}, Truth{})
 	return true
+}
+
+// stoppable reports whether a transaction runs and the issuer has not been
+// asked.
+func (s *Sim) stoppable() bool {
+	return s.tx != nil && (s.screen == Present || s.screen == PIN)
 }
 
 // finish takes the transaction off the device and sends its reply.

@@ -12,7 +12,8 @@ type Protocol string
 
 // The protocols.
 const (
-	PAX Protocol = "pax"
+	PAX      Protocol = "pax"
+	Simplify Protocol = "simplify"
 )
 
 // ErrProtocol says that a protocol's name is not one of Protocols.
@@ -20,7 +21,8 @@ var ErrProtocol = errors.New("sim: no terminal speaks this protocol")
 
 // personalities make each protocol's terminal.
 var personalities = map[Protocol]func(*Sim) personality{
-	PAX: func(s *Sim) personality { return paxTerminal{s} },
+	PAX:      func(s *Sim) personality { return paxTerminal{s} },
+	Simplify: func(s *Sim) personality { return &simplifyTerminal{s, make(map[string][]byte)} },
 }
 
 // Protocols returns the names of all protocols, in alphabetical order.
@@ -121,6 +123,7 @@ type wire struct {
 	eot      []byte // how it ends an exchange
 	answered bool   // the driver answers each frame with ACK or NAK
 	waits    bool   // the driver waits for eot
+	asks     bool   // a driver that comes back may look up at once: a busy terminal says so
 }
 
 // decoder takes a stream of bytes apart. Answers of the driver that are whole

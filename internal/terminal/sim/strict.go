@@ -30,6 +30,7 @@ const (
 	OriginalMissing = "original-missing"   // a void or a look-up that does not say of what
 	Forbidden       = "forbidden"          // a message that can return card data
 	AccountFilled   = "account-filled"     // card number, expiry or CVV in a command
+	StampMissing    = "stamp-missing"      // a financial message without date and time
 )
 
 // Violation is one fault of whoever drives the terminal.
@@ -132,6 +133,8 @@ func (w *watch) command(l *link, o order, payload []byte) {
 	case shaking:
 		l.conduct.open = l.conduct.open || sticky && w.history()
 		l.conduct.ended, w.met = false, w.met || sticky
+	case seeking:
+		l.conduct.ended = l.conduct.ended && !l.wire.asks
 	}
 	o.judge(w)
 }
@@ -162,7 +165,8 @@ func (w *watch) cancel(l *link) {
 // busy judges a command that comes while another one runs.
 func (w *watch) busy(l *link, o order) {
 	_, sticky := l.door.(*tty)
-	if o.class() == shaking && (w.s.tx.link != l || l.conduct.cancelled || l.garbled || sticky) {
+	asks := o.class() == shaking || o.class() == seeking && l.wire.asks
+	if asks && (w.s.tx.link != l || l.conduct.cancelled || l.garbled || sticky) {
 		return
 	}
 	w.report(BusyCommand, "a command came while another one is running")
