@@ -212,7 +212,7 @@ func checkRetries(r protocol.Retries) bool {
 }
 
 func checkLookup(l protocol.Lookup, form *regexp.Regexp) bool {
-	return len(l.NotFound) > 0 && (l.First == 0 || l.First == 1) &&
+	return len(l.NotFound) > 0 && (l.First == 0 || l.First == 1) && l.Again >= 0 && l.Again <= limitMax &&
 		!slices.ContainsFunc(l.NotFound, func(c string) bool { return !form.MatchString(c) })
 }
 

@@ -22,7 +22,7 @@ type Profile struct {
 	ID         string      `json:"id"`
 	Vendor     string      `json:"vendor"`
 	Model      string      `json:"model"`
-	Protocol   string      `json:"protocol"` // "pax" or "upa"
+	Protocol   string      `json:"protocol"` // "pax", "simplify" or "upa"
 	Simulated  bool        `json:"simulated"`
 	Transports []Transport `json:"transports"`
 	Timers     Timers      `json:"timers"`

@@ -160,6 +160,10 @@ func (m *lookup) blank(r protocol.Result, why protocol.Reason) protocol.Outcome 
 func (m *lookup) doubt(why protocol.Reason) { m.conclude(m.blank(protocol.InDoubt, why)) }
 
 func (m *lookup) proven(evidence string) {
+	if !m.profile.Lookup.Proof {
+		m.doubt(protocol.ReasonUnproven)
+		return
+	}
 	o := m.blank(protocol.NotCharged, protocol.ReasonNotFound)
 	o.Evidence = evidence
 	m.conclude(o)
