@@ -43,13 +43,14 @@ func leaks(payload []byte) bool {
 	return false
 }
 
-// digitsMax is the longest run of digits in an account field that is neither
-// masked nor a token: one digit less than the shortest card number has.
+// digitsMax is how many digits an account field that is neither masked nor a
+// token may show: one less than the shortest card number has.
 const digitsMax = 11
 
 // unmasked reports whether an account field is neither a token nor masked, and
-// has so many digits that they may be a card's. Encrypted data without such a
-// run passes, and is dropped.
+// shows so many digits that they may be a card's: in one run, or, where nothing
+// else but signs of masking stands there, in all. Encrypted data passes, and is
+// dropped.
 func unmasked(value []byte) bool {
 	if token, ok := bytes.CutPrefix(value, []byte(tokenPrefix)); ok {
 		return bytes.ContainsAny(token, "=^;")
@@ -57,17 +58,19 @@ func unmasked(value []byte) bool {
 	if protocol.Masked(value) {
 		return false
 	}
-	run := 0
+	run, longest, all, others := 0, 0, 0, 0
 	for _, c := range value {
-		if c < '0' || c > '9' {
-			run = 0
+		switch {
+		case c >= '0' && c <= '9':
+			run, all = run+1, all+1
+			longest = max(longest, run)
 			continue
+		case !bytes.ContainsRune([]byte("*XxE -"), rune(c)):
+			others++
 		}
-		if run++; run > digitsMax {
-			return true
-		}
+		run = 0
 	}
-	return false
+	return longest > digitsMax || others == 0 && all > digitsMax
 }
 
 // knownNumber reports whether a field holds a number of the host or hexadecimal
