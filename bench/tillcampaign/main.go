@@ -9,13 +9,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 
+	"coffer/internal/terminal/sim"
 	"coffer/internal/till/tilltest"
 )
 
@@ -41,9 +44,24 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	runs := f.Int("runs", 10_000, "how many payments or lives of the daemon")
 	seed := f.Uint64("seed", 1, "what decides payments and faults")
 	kill := f.Bool("kill", false, "kill the daemon in a quarter of the runs")
+	speaks := f.String("protocol", string(sim.PAX), "what the terminals speak: "+list(sim.Protocols())+", or all, one after the other")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
+	protocols := []sim.Protocol{sim.Protocol(*speaks)}
+	if *speaks == "all" {
+		protocols = sim.Protocols()
+	}
+	for _, p := range protocols {
+		if err := campaign(ctx, tilltest.Campaign{Runs: *runs, Seed: *seed, Kill: *kill, Protocol: p}, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// campaign runs one campaign and prints what it found.
+func campaign(ctx context.Context, c tilltest.Campaign, out io.Writer) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -52,12 +70,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	r, err := tilltest.Run(ctx, tilltest.Campaign{
-		Runs: *runs, Seed: *seed, Kill: *kill, Dir: dir,
-		Child: func(args ...string) *exec.Cmd {
-			return exec.Command(self, append([]string{"child"}, args...)...)
-		},
-	})
+	c.Dir = dir
+	c.Child = func(args ...string) *exec.Cmd {
+		return exec.Command(self, append([]string{"child"}, args...)...)
+	}
+	r, err := tilltest.Run(ctx, c)
+	if r == nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
 	for _, p := range r.Problems {
 		fmt.Fprintln(out, p)
 	}
@@ -66,9 +86,17 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	} else {
 		fmt.Fprintln(out, "the stores are kept in", dir)
 	}
-	fmt.Fprintln(out, r)
+	fmt.Fprintf(out, "%s %s\n", c.Protocol, r)
 	if err == nil && !r.OK() {
 		err = fmt.Errorf("the campaign failed")
 	}
 	return err
+}
+
+func list(protocols []sim.Protocol) string {
+	var names []string
+	for _, p := range protocols {
+		names = append(names, string(p))
+	}
+	return strings.Join(names, ", ")
 }

@@ -75,7 +75,7 @@ func known(t *testing.T, tm *terminal.Terminal, c protocol.Command, o protocol.O
 		tm.Release() // a leaking PIN pad is looked into, and put back
 		var err error
 		o, err = tm.Lookup(t.Context(), protocol.Question{Ref: c.Ref, Kind: c.Kind, Amount: c.Amount,
-			OriginalHostRef: c.OriginalHostRef, OriginalTerminalRef: c.OriginalTerminalRef})
+			OriginalRef: c.OriginalRef})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,8 +109,8 @@ func TestSimplifyDoors(t *testing.T) {
 			}
 			part := run(protocol.Command{Kind: protocol.Sale, Ref: "102", Amount: 5061}, protocol.Partial)
 			run(protocol.Command{Kind: protocol.Sale, Ref: "103", Amount: 5041}, protocol.Declined)
-			run(protocol.Command{Kind: protocol.Void, Ref: "104", Amount: first.Approved, OriginalTerminalRef: first.TerminalRef}, protocol.Approved)
-			run(protocol.Command{Kind: protocol.Refund, Ref: "105", Amount: 1000, OriginalTerminalRef: part.TerminalRef}, protocol.Approved)
+			run(protocol.Command{Kind: protocol.Void, Ref: "104", Amount: first.Approved, OriginalRef: first.Ref}, protocol.Approved)
+			run(protocol.Command{Kind: protocol.Refund, Ref: "105", Amount: 1000, OriginalRef: part.Ref}, protocol.Approved)
 			if net := sim.Net(s.Ledger()); net != part.Approved-1000 {
 				t.Errorf("the issuer took %v", net)
 			}

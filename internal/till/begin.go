@@ -283,7 +283,7 @@ func (t *Till) create(tx *vault.Tx, in intent, l *lane) (begun, error) {
 	}
 	a.Terminal, a.Serial = in.terminal, code(l.terminal.Status().Device.Serial)
 	if in.of != nil {
-		a.OfHost, a.OfTerm = in.of.HostRef, in.of.TermRef
+		a.OfRef, a.OfHost, a.OfTerm = in.of.Ref, in.of.HostRef, in.of.TermRef
 	}
 	if a.Ref, err = nextRef(tx); err != nil {
 		return begun{}, err

@@ -405,7 +405,7 @@ func cancellable(s protocol.Step) bool { return s == protocol.StepPresent }
 func command(a *attempt) protocol.Command {
 	return protocol.Command{
 		Kind: protocol.Kind(a.Kind), Ref: a.Ref, Amount: a.Amount, Invoice: a.Ref,
-		OriginalHostRef: a.OfHost, OriginalTerminalRef: a.OfTerm, AllowDuplicate: a.Again,
+		OriginalRef: a.OfRef, OriginalHostRef: a.OfHost, OriginalTerminalRef: a.OfTerm, AllowDuplicate: a.Again,
 	}
 }
 
@@ -413,7 +413,7 @@ func command(a *attempt) protocol.Command {
 func question(a *attempt) protocol.Question {
 	return protocol.Question{
 		Ref: a.Ref, Kind: protocol.Kind(a.Kind), Amount: a.Amount,
-		OriginalHostRef: a.OfHost, OriginalTerminalRef: a.OfTerm, Serial: a.Serial,
+		OriginalRef: a.OfRef, OriginalHostRef: a.OfHost, OriginalTerminalRef: a.OfTerm, Serial: a.Serial,
 	}
 }
 

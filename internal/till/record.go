@@ -96,6 +96,7 @@ type attempt struct {
 
 	OfHost string `cbor:"55,keyasint,omitempty"` // of a void or refund: the processor's and the
 	OfTerm string `cbor:"56,keyasint,omitempty"` // terminal's numbers of the payment it gives back
+	OfRef  string `cbor:"57,keyasint,omitempty"` // and that payment's reference
 
 	Proposal *proposal `cbor:"60,keyasint,omitempty"` // first person's decision
 }

@@ -65,7 +65,7 @@ func (d driver) Listen() protocol.Machine {
 
 // Money is protocol.Driver's.
 func (d driver) Money(c protocol.Command) (protocol.Machine, error) {
-	if !c.Sendable() {
+	if !c.Sendable() || c.Kind != protocol.Sale && c.OriginalHostRef+c.OriginalTerminalRef == "" {
 		return nil, protocol.ErrCommand
 	}
 	m := &moneyTalk{exchange: d.exchange(), cmd: c}

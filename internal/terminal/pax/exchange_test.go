@@ -298,6 +298,7 @@ func TestCommandsThatAreRefused(t *testing.T) {
 		"a sale with an original":   func(c *protocol.Command) { c.OriginalHostRef = "1" },
 		"a void without one":        func(c *protocol.Command) { c.Kind = protocol.Void },
 		"a refund without one":      func(c *protocol.Command) { c.Kind = protocol.Refund },
+		"a void by our reference":   func(c *protocol.Command) { c.Kind, c.OriginalRef = protocol.Void, "1" },
 		"another kind":              func(c *protocol.Command) { c.Kind = "auth" },
 	} {
 		c := good

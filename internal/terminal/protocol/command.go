@@ -13,14 +13,15 @@ func (c Command) Sendable() bool {
 	switch {
 	case Ref(c.Ref) == "", c.Amount <= 0, c.Amount > money.Max, len(c.Invoice) > 16, !isID(c.Invoice):
 		return false
-	case !isID(c.OriginalHostRef), !isID(c.OriginalTerminalRef):
+	case !isID(c.OriginalHostRef), !isID(c.OriginalTerminalRef), c.OriginalRef != "" && Ref(c.OriginalRef) == "":
 		return false
 	}
+	original := c.OriginalRef+c.OriginalHostRef+c.OriginalTerminalRef != ""
 	switch c.Kind {
 	case Sale:
-		return c.OriginalHostRef == "" && c.OriginalTerminalRef == ""
+		return !original
 	case Void, Refund:
-		return c.OriginalHostRef != "" || c.OriginalTerminalRef != ""
+		return original
 	}
 	return false
 }

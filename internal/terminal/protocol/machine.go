@@ -28,8 +28,9 @@ type Question struct {
 	Ref    string
 	Kind   Kind
 	Amount money.Amount
-	// OriginalHostRef and OriginalTerminalRef are those of the command: some
-	// protocols ask with all elements of it.
+	// OriginalRef, OriginalHostRef and OriginalTerminalRef are those of the
+	// command: some protocols ask with all elements of it.
+	OriginalRef         string
 	OriginalHostRef     string
 	OriginalTerminalRef string
 	// Serial is the serial number of the terminal that got the command. Another

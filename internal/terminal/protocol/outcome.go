@@ -19,6 +19,7 @@ type Command struct {
 	Amount  money.Amount // above zero, also for Void and Refund
 	Invoice string       // printed beside the reference; at most 16 letters, digits or '-'
 
+	OriginalRef         string // of the sale: its own reference
 	OriginalHostRef     string // of the sale: what Void and Refund refer to
 	OriginalTerminalRef string // of the sale: the terminal's own number for it
 	AllowDuplicate      bool   // somebody has said that this is a second payment

@@ -91,7 +91,7 @@ func (p *simplifyTerminal) record(line Truth) simplify.Message {
 	m := simplify.Message{
 		simplify.FieldType: types[line.Act], simplify.FieldRef: line.Ref, simplify.FieldAmount: simplify.Dollars(line.Amount),
 		simplify.FieldAuth: line.AuthCode, simplify.FieldBatch: line.Batch,
-		simplify.FieldHostRef: line.HostRef, simplify.FieldRetrieval: line.HostRef,
+		simplify.FieldTrace: line.TerminalRef, simplify.FieldHostRef: line.HostRef, simplify.FieldRetrieval: line.HostRef,
 		simplify.FieldTerminal: "TERM1", simplify.FieldTender: "010",
 	}
 	if line.Act == Void && line.OfAct == Refund {

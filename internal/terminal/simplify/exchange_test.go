@@ -132,7 +132,7 @@ func TestSaleTCP(t *testing.T) {
 
 func TestVoid(t *testing.T) {
 	void := func(t *testing.T) protocol.Machine {
-		return command(t, Serial, protocol.Command{Kind: protocol.Void, Ref: testRef, Amount: 15000, OriginalTerminalRef: "100000000007"})
+		return command(t, Serial, protocol.Command{Kind: protocol.Void, Ref: testRef, Amount: 15000, OriginalRef: "100000000007"})
 	}
 	check(t, Serial, "show:sending sending:11(100000000007)", void, []row{
 		{"done", "ACK void", taken + approved},
@@ -207,7 +207,7 @@ func TestLookup(t *testing.T) {
 	})
 	void := func(t *testing.T) protocol.Machine {
 		return mustDriver(t, Serial).Lookup(protocol.Question{Ref: testRef, Kind: protocol.Void, Amount: 15000,
-			OriginalTerminalRef: "100000000007", Serial: testSerial})
+			OriginalRef: "100000000007", Serial: testSerial})
 	}
 	const askedVoid = "ACK 22(100000000007) "
 	check(t, Serial, "show:checking 80(100000000007)", void, []row{

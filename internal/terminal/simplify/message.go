@@ -30,6 +30,7 @@ const (
 	FieldTime       Field = 14   // HHMMSS
 	FieldCashback   Field = 17   // always "0.00"
 	FieldHostRef    Field = 36   // the host's number of the transaction
+	FieldTrace      Field = 43   // the terminal's number of the transaction (STAN)
 	FieldProximity  Field = 52   // 0 contact, 2 and 3 contactless, 5 swiped
 	FieldEntry      Field = 54   // entry mode (EMV 9F39)
 	FieldTerminal   Field = 109  // terminal identifier, given by Elavon

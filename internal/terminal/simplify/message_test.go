@@ -244,7 +244,7 @@ func TestKept(t *testing.T) {
 	o := outcomeOf(reply(), protocol.Sale, 15000)
 	want := protocol.Outcome{
 		Result: protocol.Approved, Kind: protocol.Sale, Ref: testRef, Requested: 15000, Approved: 15000,
-		DeviceCode: "0000", HostCode: "00", HostText: "APPROVED", AuthCode: "CVI790", HostRef: "410818365803", TerminalRef: testRef, Batch: "0020",
+		DeviceCode: "0000", HostCode: "00", HostText: "APPROVED", AuthCode: "CVI790", HostRef: "410818365803", TerminalRef: "000123", Batch: "0020",
 		Card: protocol.Card{Brand: "Visa", LastFour: "1111", EntryMode: "contactless"},
 		EMV: protocol.EMV{AID: "A0000000031010", Label: "VISA CREDIT", TVR: "0000008000", TSI: "E800", ARC: "00",
 			Cryptogram: "4111111111111111", CVM: "none"},
@@ -287,7 +287,7 @@ func TestRequests(t *testing.T) {
 		FieldType: "11", FieldAmount: "150.00", FieldRef: "100000000007", FieldDate: "030226", FieldTime: "090100",
 		FieldTerminal: "TERM1", FieldTender: "010", FieldLocation: "RETL01", FieldChain: "TSTLAR",
 	}
-	if got := d.compose(protocol.Command{Kind: protocol.Void, Ref: testRef, Amount: 15000, OriginalTerminalRef: "100000000007"}, now); !maps.Equal(got, void) {
+	if got := d.compose(protocol.Command{Kind: protocol.Void, Ref: testRef, Amount: 15000, OriginalRef: "100000000007"}, now); !maps.Equal(got, void) {
 		t.Errorf("a void is %v", got)
 	}
 	d.merchant = Merchant{}

@@ -99,7 +99,7 @@ func kept(m Message) protocol.Outcome {
 		HostText:    protocol.Text(words(m), 40),
 		AuthCode:    protocol.Word(m[FieldAuth], 12),
 		HostRef:     hostRef(m),
-		TerminalRef: protocol.Ref(m[FieldRef]),
+		TerminalRef: protocol.Word(m[FieldTrace], 12),
 		Batch:       protocol.Word(m[FieldBatch], 12),
 		Card: protocol.Card{
 			Brand:     brand(m[FieldBrand]),

@@ -21,7 +21,7 @@ func sendable(c protocol.Command) bool {
 	if !c.Sendable() || c.Ref[0] == '0' {
 		return false
 	}
-	return c.Kind != protocol.Void || protocol.Ref(c.OriginalTerminalRef) != ""
+	return c.Kind != protocol.Void || c.OriginalRef != ""
 }
 
 // compose returns the message of a command, with its date and time.
@@ -36,7 +36,7 @@ func (d driver) compose(c protocol.Command, now time.Time) Message {
 			m[FieldPartial] = "1"
 		}
 	case protocol.Void:
-		m[FieldRef] = c.OriginalTerminalRef
+		m[FieldRef] = c.OriginalRef
 	}
 	return m
 }

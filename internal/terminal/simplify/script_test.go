@@ -41,7 +41,7 @@ func testCommand() protocol.Command {
 func reply(change ...Message) Message {
 	m := Message{
 		FieldType: TypeSale, FieldAmount: "150.00", FieldAccount: "ID:1102571965098318", FieldAuth: "CVI790", FieldRef: testRef,
-		FieldBatch: "0020", FieldDate: "030226", FieldTime: "090100", FieldHostRef: "410818365803", FieldProximity: "2", FieldEntry: "07",
+		FieldBatch: "0020", FieldTrace: "000123", FieldDate: "030226", FieldTime: "090100", FieldHostRef: "410818365803", FieldProximity: "2", FieldEntry: "07",
 		FieldTerminal: "TERM1", FieldTender: "010", FieldBrand: "VI", FieldGateway: "0000", FieldHostText: "APPROVED", FieldHost: "00",
 		FieldText: "COMPLETE", FieldMasked: "411111XXXXXX1111", FieldAID: "A0000000031010", FieldLabel: "VISA CREDIT",
 		FieldTVR: "0000008000", FieldTSI: "E800", FieldARC: "00", FieldCryptogram: "4111111111111111", FieldCVM: "1F0000",

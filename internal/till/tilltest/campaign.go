@@ -12,12 +12,16 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"coffer/internal/terminal/sim"
 )
 
 // Campaign says what to run.
 type Campaign struct {
 	Runs int    // in all
 	Seed uint64 // the same seed plans the same payments and faults
+	// Protocol is what the terminals speak; "" is PAX.
+	Protocol sim.Protocol
 	// Kill makes a share of the runs kill the daemon with SIGKILL at a journal
 	// event. Child then returns the command that runs Child with the arguments.
 	Kill  bool
@@ -88,6 +92,12 @@ func (r *Report) problem(format string, args ...any) {
 // Run runs the campaign. The error is about the campaign itself; what it
 // found is in the report.
 func Run(ctx context.Context, c Campaign) (*Report, error) {
+	if c.Protocol == "" {
+		c.Protocol = sim.PAX
+	}
+	if profiles[c.Protocol] == nil {
+		return nil, sim.ErrProtocol
+	}
 	r := &Report{Events: map[string]int{}}
 	began := time.Now()
 	if err := startPoller(); err != nil {
@@ -143,7 +153,7 @@ func (c Campaign) worlds(r *Report) []world {
 		if runs == 0 {
 			return
 		}
-		p := plan{runs: runs, seed: c.Seed*16 + uint64(len(all)), child: c.Child, report: r}
+		p := plan{runs: runs, seed: c.Seed*16 + uint64(len(all)), child: c.Child, report: r, protocol: c.Protocol}
 		all = append(all, world{name, func(ctx context.Context, dir string) error { return run(ctx, dir, p) }})
 	}
 	calm := c.Runs - kills
@@ -162,6 +172,8 @@ type plan struct {
 	seed   uint64
 	child  func(args ...string) *exec.Cmd
 	report *Report
+
+	protocol sim.Protocol
 }
 
 // leaks compares goroutines and open files with those of before.

@@ -20,6 +20,7 @@ import (
 	"coffer/internal/roster"
 	"coffer/internal/seal"
 	"coffer/internal/terminal"
+	"coffer/internal/terminal/sim"
 	"coffer/internal/till"
 	"coffer/internal/vault"
 )
@@ -28,6 +29,7 @@ import (
 type orders struct {
 	store, device, header string
 	line, serial          string
+	protocol              sim.Protocol
 	log                   string
 	seed                  uint64
 	first, sales          int    // clients by account number
@@ -38,7 +40,7 @@ type orders struct {
 // args returns the orders as a command line.
 func (o orders) args() []string {
 	return []string{
-		"-store", o.store, "-tpm", o.device, "-header", o.header, "-line", o.line, "-serial", o.serial,
+		"-store", o.store, "-tpm", o.device, "-header", o.header, "-line", o.line, "-serial", o.serial, "-protocol", string(o.protocol),
 		"-log", o.log, "-seed", fmt.Sprint(o.seed), "-first", fmt.Sprint(o.first), "-sales", fmt.Sprint(o.sales),
 		"-event", o.event, "-nth", fmt.Sprint(o.nth),
 	}
@@ -52,6 +54,7 @@ func parseOrders(args []string) (orders, error) {
 	f.StringVar(&o.header, "header", "", "file of the sealed key")
 	f.StringVar(&o.line, "line", "", "address of the terminal")
 	f.StringVar(&o.serial, "serial", "", "serial number of the terminal")
+	f.StringVar((*string)(&o.protocol), "protocol", string(sim.PAX), "what the terminal speaks")
 	f.StringVar(&o.log, "log", "", "file for the log")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of commands and amounts")
 	f.IntVar(&o.first, "first", 1, "number of the first client")
@@ -81,7 +84,7 @@ func Child(args []string, out io.Writer) error {
 	}
 	d, err := Open(ctx, Options{
 		Dir: o.store, Key: key, AfterEvent: o.killer(), Log: slog.New(slog.NewJSONHandler(log, nil)),
-		Lines: []terminal.Config{{Address: o.line, Serial: o.serial}},
+		Lines: []terminal.Config{{Address: o.line, Serial: o.serial, Profile: profiles[o.protocol]()}},
 	})
 	if err != nil {
 		return err

@@ -76,13 +76,13 @@ func faultWorld(ctx context.Context, dir string, p plan) (err error) {
 	}()
 	for i := range lanes {
 		so := Terminal(p.seed*lanes + uint64(i))
-		so.Serial = fmt.Sprintf("5323656%d", i)
+		so.Serial, so.Protocol = fmt.Sprintf("5323656%d", i), p.protocol
 		s, err := sim.New(so)
 		if err != nil {
 			return err
 		}
 		sims = append(sims, s)
-		o.Lines = append(o.Lines, terminal.Config{Dial: s.Dial, Serial: so.Serial})
+		o.Lines = append(o.Lines, terminal.Config{Dial: s.Dial, Serial: so.Serial, Profile: profiles[p.protocol]()})
 	}
 	d, err := Open(ctx, o)
 	if err != nil {
@@ -105,7 +105,7 @@ func (p plan) faultRuns(ctx context.Context, d *Desk, sims []*sim.Sim, log *jour
 	for i, s := range sims {
 		wg.Go(func() {
 			for n := range next {
-				one := run{desk: d, sim: s, lane: i, report: p.report, client: clients[n], rng: rand.New(rand.NewPCG(p.seed, uint64(n)))}
+				one := run{desk: d, sim: s, kinds: p.protocol.Kinds(), lane: i, report: p.report, client: clients[n], rng: rand.New(rand.NewPCG(p.seed, uint64(n)))}
 				if err := one.pay(ctx); err != nil {
 					p.report.problem("run %d of seed %d: %v", n, p.seed, err)
 				}
@@ -155,6 +155,7 @@ func Complaints(s *sim.Sim) []sim.Violation {
 type run struct {
 	desk   *Desk
 	sim    *sim.Sim
+	kinds  []sim.Kind // of the faults that it can have
 	lane   int
 	report *Report
 	client ident.ID[ident.Client]
@@ -253,8 +254,7 @@ func (r *run) amount() money.Amount {
 // disturb arms up to two faults.
 func (r *run) disturb() error {
 	for range []int{0, 1, 1, 1, 2}[r.rng.IntN(5)] {
-		kinds := sim.PAX.Kinds()
-		f := sim.Fault{Kind: kinds[r.rng.IntN(len(kinds))]}
+		f := sim.Fault{Kind: r.kinds[r.rng.IntN(len(r.kinds))]}
 		switch f.Kind {
 		case sim.CheckByte:
 			f.Byte = []byte{0x02, 0x03, 0x04, 0x06, 0x15}[r.rng.IntN(5)]

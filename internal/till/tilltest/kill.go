@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -67,7 +68,9 @@ func killWorld(ctx context.Context, dir string, p plan, serve func(*sim.Sim) (st
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	s, err := sim.New(Terminal(p.seed))
+	so := Terminal(p.seed)
+	so.Protocol = p.protocol
+	s, err := sim.New(so)
 	if err != nil {
 		return err
 	}
@@ -77,7 +80,7 @@ func killWorld(ctx context.Context, dir string, p plan, serve func(*sim.Sim) (st
 		return err
 	}
 	o := orders{
-		store: filepath.Join(dir, "store"), device: device, header: header, line: line, serial: Serial,
+		store: filepath.Join(dir, "store"), device: device, header: header, line: line, serial: Serial, protocol: p.protocol,
 		log: filepath.Join(dir, "log"), seed: p.seed, first: 1, sales: 3, nth: 1,
 	}
 	clients, err := furnish(ctx, o, key, o.sales*(p.runs+2))
@@ -112,6 +115,9 @@ func (p plan) lives(ctx context.Context, o orders, s *sim.Sim) error {
 			o.nth = 2 // in the sale after
 		}
 		for _, kind := range death.faults {
+			if !slices.Contains(o.protocol.Kinds(), kind) {
+				kind = sim.PowerAfter // of those that every protocol has, one after which much is unknown
+			}
 			if err := s.Inject(sim.Fault{Kind: kind}); err != nil {
 				return err
 			}

@@ -7,9 +7,24 @@ import (
 	"coffer/internal/terminal/sim"
 )
 
-// Profile returns a terminal profile with short timers, in the proportions of
-// a real one.
-func Profile() protocol.Profile {
+// Profile returns the profile of a PAX terminal with short timers, in the
+// proportions of a real one.
+func Profile() protocol.Profile { return profiles[sim.PAX]() }
+
+// profiles make each protocol's profile.
+var profiles = map[sim.Protocol]func() protocol.Profile{sim.PAX: paxProfile, sim.Simplify: simplifyProfile}
+
+func simplifyProfile() protocol.Profile {
+	p := paxProfile()
+	p.ID, p.Protocol, p.Version = "sim-simplify-fast", string(sim.Simplify), "1.0"
+	p.Messages = []string{"02", "09", "11", "22", "73", "80"}
+	p.Timers.Answer = map[string]protocol.Millis{"02": 700, "09": 700, "11": 700, "22": 250, "73": 250, "80": 250}
+	p.Lookup = protocol.Lookup{NotFound: []string{"NO RECORDS FOUND"}, Proof: true}
+	p.Capabilities.Partial = true
+	return p
+}
+
+func paxProfile() protocol.Profile {
 	return protocol.Profile{
 		ID: "sim-pax-fast", Vendor: "Coffer", Model: "simulated", Protocol: "pax", Simulated: true,
 		FrameMax: 65536, Version: "1.35",

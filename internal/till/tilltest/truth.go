@@ -22,7 +22,7 @@ type sales map[ident.ID[ident.Client]]int
 func (d *Desk) judge(ctx context.Context, r *Report, meant sales, truth []sim.Truth) error {
 	byRef := map[string][]sim.Truth{}
 	for _, t := range truth {
-		byRef[t.Ref] = append(byRef[t.Ref], t)
+		byRef[refOf(t)] = append(byRef[refOf(t)], t)
 		if t.Act == sim.Charge {
 			r.count(&r.Charges, 1)
 		}
@@ -33,9 +33,17 @@ func (d *Desk) judge(ctx context.Context, r *Report, meant sales, truth []sim.Tr
 			return err
 		}
 		charges := 0
+		refs := map[ident.ID[ident.Attempt]]string{}
 		for _, p := range list {
-			charges += r.judgePayment(p, byRef[p.Ref])
-			delete(byRef, p.Ref)
+			refs[p.ID] = p.Ref
+		}
+		for _, p := range list {
+			ref := p.Ref
+			if named := voidOf(refs[p.Original]); p.Kind == till.KindVoid && p.Approved > 0 && byRef[named] != nil {
+				ref = named
+			}
+			charges += r.judgePayment(p, byRef[ref])
+			delete(byRef, ref)
 			if err := d.scanReceipt(ctx, r, p); err != nil {
 				return err
 			}
@@ -51,6 +59,17 @@ func (d *Desk) judge(ctx context.Context, r *Report, meant sales, truth []sim.Tr
 	}
 	return d.judgeBooks(ctx, r, sim.Net(truth))
 }
+
+// refOf returns the reference under which an issuer's line belongs to a payment.
+// Some protocols give a void no reference but that of what it voids.
+func refOf(t sim.Truth) string {
+	if t.Act == sim.Void && t.Ref == t.OfRef {
+		return voidOf(t.OfRef)
+	}
+	return t.Ref
+}
+
+func voidOf(ref string) string { return "void of " + ref }
 
 // judgePayment compares one payment with the issuer's lines of its reference
 // and returns how often the card was charged.
