@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,9 @@ usage: terminalsim -pty LINK | -tcp ADDR  [flags]
 
 It answers as a PAX terminal does on its serial or network port: frames of
 STX … ETX LRC, ACK, NAK and EOT; the messages A00 A14 A16 A26 T00 R00 R02 B00.
-A moment after a sale arrives it presents a test card by itself, so that any
+With -protocol simplify it answers as a PIN pad with Elavon's Simplify: lines of
+NNNN,value that end with EOT, on a serial line in such frames, on TCP bare; the
+types 02 09 11 13 17 22 73 80. A moment after a sale arrives it presents a test card by itself, so that any
 client can drive it. Money that was moved is a line of the ledger file before
 the reply leaves, and is still there after a restart.
 
@@ -63,13 +66,13 @@ flags:
 // parse reads the flags.
 func parse(args []string, stderr io.Writer) (config, error) {
 	var c config
-	var protocol, script string
+	var script string
 	var noRules, pace bool
 	f := flag.NewFlagSet("terminalsim", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.Usage = func() { help(f, stderr) }
 	o := &c.options
-	f.StringVar(&protocol, "protocol", "pax", "the `protocol` to speak; pax is the one there is")
+	f.StringVar((*string)(&o.Protocol), "protocol", string(sim.PAX), "the `protocol` to speak: one of "+protocols())
 	f.StringVar(&c.pty, "pty", "", "make a pseudo-terminal, and `LINK` a symbolic link to it")
 	f.StringVar(&c.tcp, "tcp", "", "listen at `ADDR`, such as 127.0.0.1:10009 (port 0 takes a free one)")
 	f.StringVar(&c.control, "control", "", "open a control `SOCKET`: one command a line, one line of JSON as its answer")
@@ -102,7 +105,7 @@ func parse(args []string, stderr io.Writer) (config, error) {
 	if noRules {
 		o.Rules = sim.NoRules()
 	}
-	if err := check(&c, f, protocol, script); err != nil {
+	if err := check(&c, f, script); err != nil {
 		fmt.Fprintln(stderr, "terminalsim:", err)
 		return config{}, err
 	}
@@ -110,12 +113,12 @@ func parse(args []string, stderr io.Writer) (config, error) {
 }
 
 // check refuses what cannot work, and reads the fault script.
-func check(c *config, f *flag.FlagSet, protocol, script string) error {
+func check(c *config, f *flag.FlagSet, script string) error {
 	switch {
 	case f.NArg() > 0:
 		return fmt.Errorf("%q is not a flag; see terminalsim -h", f.Arg(0))
-	case protocol != "pax":
-		return errors.New("-protocol: pax is the one there is")
+	case !slices.Contains(sim.Protocols(), c.options.Protocol):
+		return errors.New("-protocol: one of " + protocols())
 	case c.pty == "" && c.tcp == "":
 		return errors.New("name a door: -pty LINK, -tcp ADDR, or both; see terminalsim -h")
 	case c.options.Chaos < 0 || c.options.Chaos > 1:
@@ -140,18 +143,31 @@ func help(f *flag.FlagSet, w io.Writer) {
 	fmt.Fprint(w, usage)
 	f.PrintDefaults()
 	fmt.Fprintf(w, "\ncontrol socket:\n  %s\n", strings.ReplaceAll(sim.ControlHelp, "\n", "\n  "))
-	fmt.Fprint(w, "\nfaults (for \"fault NAME\" and -faults; chaos draws those with a star):\n")
-	drawn := make(map[sim.Kind]bool)
-	for _, k := range sim.PAX.ChaosKinds() {
-		drawn[k] = true
+	for _, p := range sim.Protocols() {
+		fmt.Fprintf(w, "\nfaults of %s (for \"fault NAME\" and -faults; chaos draws those with a star):\n", p)
+		faultHelp(p, w)
 	}
-	for _, k := range sim.PAX.Kinds() {
+	fmt.Fprint(w, "\n-faults FILE holds, for example:\n  "+
+		`[{"kind":"wrong-lrc","message":"T01","nth":2,"count":3}, {"kind":"hang-up","at":100,"delay":"3s"}]`+"\n")
+}
+
+// faultHelp lists the faults of a protocol's terminal.
+func faultHelp(p sim.Protocol, w io.Writer) {
+	drawn := p.ChaosKinds()
+	for _, k := range p.Kinds() {
 		star := " "
-		if drawn[k] {
+		if slices.Contains(drawn, k) {
 			star = "*"
 		}
 		fmt.Fprintf(w, "  %s %-14s %s\n", star, k, k.About())
 	}
-	fmt.Fprint(w, "\n-faults FILE holds, for example:\n  "+
-		`[{"kind":"wrong-lrc","message":"T01","nth":2,"count":3}, {"kind":"hang-up","at":100,"delay":"3s"}]`+"\n")
+}
+
+// protocols names all protocols.
+func protocols() string {
+	var names []string
+	for _, p := range sim.Protocols() {
+		names = append(names, string(p))
+	}
+	return strings.Join(names, ", ")
 }

@@ -66,7 +66,7 @@ var traits = []trait{
 	{SlowHost, moneyOnly, false, true, "the issuer takes long"},
 	{Partial, moneyOnly, false, true, "the issuer approves half"},
 	{LocalDup, moneyOnly, false, false, "100011 with the newest charge of the same amount"},
-	{HostDup, moneyOnly, false, false, "103000 with the newest charge of the same amount"},
+	{HostDup, moneyOnly, false, false, "the host's duplicate, with the newest charge of the same amount"},
 	{Stale, attachments, false, true, "the last reply once more, at the next attach"},
 	{Swap, anyCommand, false, false, "another device: other serial number, until power-off"},
 }

@@ -1,20 +1,23 @@
 // Package sim is a card terminal in software: it speaks the semi-integrated
-// PAX protocol to whoever drives it, through a pseudo-terminal, a TCP socket or
-// a connection in memory, with one engine behind all three doors.
+// protocol of PAX terminals, or Elavon's Simplify, to whoever drives it, through
+// a pseudo-terminal, a TCP socket or a connection in memory, with one engine
+// behind all three doors.
 //
 // # What it promises
 //
 // The layers are those of a real device. The link answers each frame with ACK
 // or NAK, sends a reply until it is acknowledged, and ends an exchange with
-// EOT. The personality answers A00, A14, A16, A26, T00, R00, R02 and B00. The
-// device shows one transaction at a time: present card, PIN, processing, remove
+// EOT, as far as the protocol has that. The personality is the protocol: PAX
+// answers A00, A14, A16, A26, T00, R00, R02 and B00; Simplify the types 02, 09,
+// 11, 13, 17, 22, 73 and 80. Everything else is the same for all: the device
+// shows one transaction at a time: present card, PIN, processing, remove
 // card. The issuer approves or declines by simple rules. The truth is what the
 // issuer did: every charge, void, refund and batch close is one line of JSON in
 // the ledger file, made durable before the reply leaves, and read back when the
 // terminal is started again. Whatever goes wrong on the wire, the ledger is
 // what the card holder's bank would say.
 //
-// Faults (see Kinds) are what makes it useful: given one by one, as a script,
+// Faults (see Protocol.Kinds) are what makes it useful: given one by one, as a script,
 // or drawn by a seeded generator. They disturb what the other side sees and
 // when the power fails; they never edit the ledger.
 //

@@ -49,7 +49,7 @@ const (
 	PANLeak       Kind = "pan-leak"      // a whole test card number stands in the account group
 	Partial       Kind = "partial"       // the issuer approves half
 	LocalDup      Kind = "local-dup"     // 100011, describing the newest charge of the same amount, if there is one
-	HostDup       Kind = "host-dup"      // 103000, describing the newest charge of the same amount, if there is one
+	HostDup       Kind = "host-dup"      // the host says duplicate (PAX 103000, describing it) for the newest charge of the same amount, if there is one
 	CheckByte     Kind = "check-byte"    // the reply is padded so that its check byte is Byte
 	HostDown      Kind = "host-down"     // the issuer cannot be reached: nothing is charged
 	SlowHost      Kind = "slow-host"     // the issuer takes long
@@ -61,8 +61,8 @@ const (
 // Fault is one entry of a script.
 type Fault struct {
 	Kind Kind `json:"kind"`
-	// Message is the command (T00, R02, …) or its reply (T01, R03, …) that the
-	// fault meets; "" is any that the kind meets by itself.
+	// Message is the command (T00, R02, …; for Simplify its type: 02, 22, …) or
+	// its reply (T01, R03, …) that the fault meets; "" is any that the kind meets by itself.
 	Message string `json:"message,omitempty"`
 	// Nth is which matching occasion, counted from 1 when the fault is given;
 	// 0 means 1.
