@@ -71,7 +71,7 @@ func (w *walker) take(c byte) bool {
 }
 
 func (w *walker) space() {
-	for c := w.peek(); c == ' ' || c == '\t'; c = w.peek() {
+	for c := w.peek(); c == ' ' || c == '\t' || c == lf || c == cr; c = w.peek() {
 		w.at++
 	}
 }
