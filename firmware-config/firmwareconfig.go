@@ -139,39 +139,60 @@ func sameKeys(a, b any) bool {
 }
 
 var (
-	idForm      = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
-	versionForm = regexp.MustCompile(`^[0-9]+\.[0-9]+$`)
-	hexForm     = regexp.MustCompile(`^([0-9a-f]{4})?$`)
-
-	// notFoundForms is how each protocol says that it has no record: PAX by a
-	// code, Simplify by the gateway's words.
-	notFoundForms = map[string]*regexp.Regexp{
-		"pax":      regexp.MustCompile(`^[0-9]{6}$`),
-		"simplify": regexp.MustCompile(`^[A-Z][A-Z ]{3,39}$`),
-	}
+	idForm  = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
+	hexForm = regexp.MustCompile(`^([0-9a-f]{4})?$`)
 )
 
-// messages are those that may stand on an allow-list. Anything else can
-// return card data or is not spoken by Coffer.
-var messages = map[string][]string{
-	"pax":      {"A00", "A14", "A16", "A35", "B00", "R02", "T00"},
-	"simplify": {"02", "09", "11", "13", "22", "73", "80"},
+// manner is what the profiles of a protocol have in common.
+type manner struct {
+	// messages are those that may stand on an allow-list. Anything else can
+	// return card data or is not spoken by Coffer.
+	messages   []string
+	unanswered []string // of these, those that no answer is awaited to
+	transports []string
+	frameMax   int
+	version    *regexp.Regexp // what is sent of the message layout
+	notFound   *regexp.Regexp // what says that there is no such record
+	errorCode  *regexp.Regexp // of the model's own; nil where the protocol lists them
+	again      bool           // a record that is not there is looked for twice
+}
+
+var manners = map[string]manner{
+	"pax": {
+		messages:   []string{"A00", "A14", "A16", "A35", "B00", "R02", "T00"},
+		unanswered: []string{"A14", "A35"}, // a cancellation has no answer, and a status report is one
+		transports: []string{"serial", "usb-cdc", "tcp"}, frameMax: 64 << 10,
+		version: regexp.MustCompile(`^[0-9]+\.[0-9]+$`), notFound: regexp.MustCompile(`^[0-9]{6}$`),
+	},
+	"simplify": {
+		messages:   []string{"02", "09", "11", "13", "22", "73", "80"},
+		transports: []string{"serial", "usb-cdc", "tcp"}, frameMax: 64 << 10,
+		version: regexp.MustCompile(`^[0-9]+\.[0-9]+$`), notFound: regexp.MustCompile(`^[A-Z][A-Z ]{3,39}$`),
+	},
+	"upa": {
+		messages:   []string{"Ping", "GetAppInfo", "Sale", "Void", "Refund", "CancelTransaction", "GetBatchDetails"},
+		unanswered: []string{"CancelTransaction"}, transports: []string{"tcp"}, frameMax: 4 << 20,
+		version: regexp.MustCompile(`^$`), notFound: regexp.MustCompile(`^[A-Z0-9 ]{1,40}$`),
+		errorCode: regexp.MustCompile(`^[A-Z0-9]{1,12}$`), again: true,
+	},
 }
 
 func check(p protocol.Profile) error {
-	allowed, known := messages[p.Protocol]
+	m, known := manners[p.Protocol]
 	if !known {
 		return ErrProfile
 	}
-	for i, m := range p.Messages {
-		if !slices.Contains(allowed, m) || slices.Contains(p.Messages[:i], m) {
+	for i, name := range p.Messages {
+		if !slices.Contains(m.messages, name) || slices.Contains(p.Messages[:i], name) {
 			return ErrMessage
 		}
 	}
-	ok := idForm.MatchString(p.ID) && p.Vendor != "" && p.Model != "" && versionForm.MatchString(p.Version) &&
-		p.FrameMax >= 1024 && p.FrameMax <= 64<<10 &&
-		checkTimers(p) && checkRetries(p.Retries) && checkLookup(p.Lookup, notFoundForms[p.Protocol]) &&
-		len(p.Transports) > 0 && !slices.ContainsFunc(p.Transports, badTransport)
+	ok := idForm.MatchString(p.ID) && p.Vendor != "" && p.Model != "" && m.version.MatchString(p.Version) &&
+		p.FrameMax >= 1024 && p.FrameMax <= m.frameMax &&
+		checkTimers(p, m) && checkRetries(p.Retries) && checkLookup(p.Lookup, m) && checkCodes(p.ErrorCodes, m) &&
+		len(p.Transports) > 0 && !slices.ContainsFunc(p.Transports, func(t protocol.Transport) bool {
+		return !slices.Contains(m.transports, t.Kind) || badTransport(t)
+	})
 	if !ok {
 		return ErrProfile
 	}
@@ -181,21 +202,20 @@ func check(p protocol.Profile) error {
 // limitMax is the longest time limit of a conversation: ten minutes.
 const limitMax protocol.Millis = 600_000
 
-func checkTimers(p protocol.Profile) bool {
+func checkTimers(p protocol.Profile, m manner) bool {
 	t := p.Timers
-	for _, m := range []protocol.Millis{t.Ack, t.Byte, t.EOT, t.Settle, t.Cancel, t.Whole, t.Quiet, t.Drain, t.Write, t.RetryMin, t.RetryMax} {
-		if m < 1 || m > limitMax {
+	for _, limit := range []protocol.Millis{t.Ack, t.Byte, t.EOT, t.Settle, t.Cancel, t.Whole, t.Quiet, t.Drain, t.Write, t.RetryMin, t.RetryMax} {
+		if limit < 1 || limit > limitMax {
 			return false
 		}
 	}
-	for _, m := range t.Answer {
-		if m < 1 || m > limitMax {
+	for message, limit := range t.Answer {
+		if limit < 1 || limit > limitMax || !slices.Contains(m.messages, message) {
 			return false
 		}
 	}
 	for _, message := range p.Messages {
-		// A cancellation has no answer, and a status report is one.
-		if message != "A14" && message != "A35" && t.Answer[message] == 0 {
+		if !slices.Contains(m.unanswered, message) && t.Answer[message] == 0 {
 			return false
 		}
 	}
@@ -211,9 +231,20 @@ func checkRetries(r protocol.Retries) bool {
 	return true
 }
 
-func checkLookup(l protocol.Lookup, form *regexp.Regexp) bool {
-	return len(l.NotFound) > 0 && (l.First == 0 || l.First == 1) && l.Again >= 0 && l.Again <= limitMax &&
-		!slices.ContainsFunc(l.NotFound, func(c string) bool { return !form.MatchString(c) })
+func checkLookup(l protocol.Lookup, m manner) bool {
+	return len(l.NotFound) > 0 && (l.First == 0 || l.First == 1) && l.Again >= 0 && l.Again <= limitMax && l.Again > 0 == m.again &&
+		!slices.ContainsFunc(l.NotFound, func(c string) bool { return !m.notFound.MatchString(c) }) &&
+		(m.again || len(l.Standing) == 0) && !slices.Contains(l.Standing, "")
+}
+
+// checkCodes lets an error code state only what a terminal can state.
+func checkCodes(codes map[string]protocol.Reason, m manner) bool {
+	for code, r := range codes {
+		if _, known := protocol.Stated(r); !known || m.errorCode == nil || !m.errorCode.MatchString(code) {
+			return false
+		}
+	}
+	return true
 }
 
 // bauds are the speeds that the line layer can set.

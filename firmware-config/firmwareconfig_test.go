@@ -15,7 +15,8 @@ import (
 
 func TestProfiles(t *testing.T) {
 	ids := firmwareconfig.IDs()
-	for _, want := range []string{"pax-a35", "pax-a920pro", "pax-generic", "sim-pax", "sim-simplify", "simplify-lane3000", "simplify-mx915"} {
+	for _, want := range []string{"pax-a35", "pax-a920pro", "pax-generic", "sim-pax", "sim-simplify", "sim-upa",
+		"simplify-lane3000", "simplify-mx915", "upa-t650p"} {
 		if !slices.Contains(ids, want) {
 			t.Errorf("profile %s is missing; there are %v", want, ids)
 		}
@@ -41,10 +42,10 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
-// sample returns the profile of the terminal in software as a tree.
-func sample(t *testing.T) map[string]any {
+// sample returns the profile of a terminal in software as a tree.
+func sample(t *testing.T, id string) map[string]any {
 	t.Helper()
-	b, err := os.ReadFile("profiles/sim-pax.json")
+	b, err := os.ReadFile("profiles/" + id + ".json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,7 @@ func TestParseRefuses(t *testing.T) {
 		"missing key":         func(m map[string]any) { delete(m, "timers") },
 		"missing inner key":   func(m map[string]any) { delete(sub(m, "timers"), "ack") },
 		"unknown inner key":   func(m map[string]any) { sub(m, "retries")["more"] = 1 },
-		"unknown protocol":    func(m map[string]any) { m["protocol"] = "upa" },
+		"unknown protocol":    func(m map[string]any) { m["protocol"] = "smoke" },
 		"card data message":   func(m map[string]any) { m["allowed_messages"] = append(m["allowed_messages"].([]any), "A30") },
 		"message twice":       func(m map[string]any) { m["allowed_messages"] = append(m["allowed_messages"].([]any), "T00") },
 		"no time":             func(m map[string]any) { sub(m, "timers")["ack"] = 0 },
@@ -84,9 +85,11 @@ func TestParseRefuses(t *testing.T) {
 		"unknown transport":   func(m map[string]any) { first(m)["kind"] = "carrier pigeon" },
 		"speed not available": func(m map[string]any) { first(m)["baud"] = []any{12345} },
 		"parity not possible": func(m map[string]any) { first(m)["parity"] = "M" },
+		"an error code":       func(m map[string]any) { sub(m, "error_codes")["X1"] = "aborted" },
+		"a second look":       func(m map[string]any) { sub(m, "lookup")["again"] = 1 },
 		"flow not possible":   func(m map[string]any) { first(m)["flow"] = "rts" },
 	} {
-		m := sample(t)
+		m := sample(t, "sim-pax")
 		spoil(m)
 		b, err := json.Marshal(m)
 		if err != nil {
@@ -96,7 +99,7 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	good, err := json.Marshal(sample(t))
+	good, err := json.Marshal(sample(t, "sim-pax"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,6 +108,37 @@ func TestParseRefuses(t *testing.T) {
 	}
 	if _, err := firmwareconfig.Parse(append(good, good...)); err == nil {
 		t.Error("two profiles in one file: accepted")
+	}
+}
+
+// TestParseRefusesForUPA has what is wrong for one protocol only.
+func TestParseRefusesForUPA(t *testing.T) {
+	sub := func(m map[string]any, key string) map[string]any { return m[key].(map[string]any) }
+	for name, spoil := range map[string]func(m map[string]any){
+		"card data message": func(m map[string]any) {
+			m["allowed_messages"] = append(m["allowed_messages"].([]any), "StartCardTransaction")
+		},
+		"message of another":    func(m map[string]any) { m["allowed_messages"] = append(m["allowed_messages"].([]any), "T00") },
+		"time of another":       func(m map[string]any) { sub(sub(m, "timers"), "rsp")["T00"] = 1000 },
+		"frame too large":       func(m map[string]any) { m["max_frame"] = 5 << 20 },
+		"a version":             func(m map[string]any) { m["version_sent"] = "1.35" },
+		"no second look":        func(m map[string]any) { sub(m, "lookup")["again"] = 0 },
+		"empty standing":        func(m map[string]any) { sub(m, "lookup")["standing"] = []any{""} },
+		"a line":                func(m map[string]any) { m["transports"] = sample(t, "sim-pax")["transports"] },
+		"code of an approval":   func(m map[string]any) { sub(m, "error_codes")["X1"] = "approved" },
+		"code of our own":       func(m map[string]any) { sub(m, "error_codes")["X1"] = "unproven" },
+		"code without a reason": func(m map[string]any) { sub(m, "error_codes")["X1"] = "" },
+		"bad code":              func(m map[string]any) { sub(m, "error_codes")["x 1"] = "aborted" },
+	} {
+		m := sample(t, "sim-upa")
+		spoil(m)
+		b, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := firmwareconfig.Parse(b); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
 	}
 }
 
@@ -117,7 +151,7 @@ func TestSchema(t *testing.T) {
 	}
 	p := protocol.Profile{
 		Transports: []protocol.Transport{{}}, Settings: []protocol.Setting{{}}, Notes: []string{""}, Messages: []string{""},
-		Lookup: protocol.Lookup{NotFound: []string{""}},
+		Lookup: protocol.Lookup{NotFound: []string{""}, Standing: []string{""}},
 	}
 	b, err := json.Marshal(p)
 	if err != nil {
@@ -150,7 +184,7 @@ func compare(t *testing.T, at string, schema map[string]any, value any) {
 		t.Errorf("%s: the schema must require all %d keys (it requires %d) and allow no other", at, len(keys), n)
 	}
 	for _, k := range keys {
-		if k != "rsp" {
+		if k != "rsp" && k != "error_codes" {
 			compare(t, at+"."+k, props[k].(map[string]any), object[k])
 		}
 	}
@@ -177,11 +211,13 @@ func TestUdevRules(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	b, err := os.ReadFile("profiles/sim-pax.json")
-	if err != nil {
-		f.Fatal(err)
+	for _, id := range []string{"sim-pax", "sim-simplify", "sim-upa"} {
+		b, err := os.ReadFile("profiles/" + id + ".json")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
 	}
-	f.Add(b)
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := firmwareconfig.Parse(b)
