@@ -201,6 +201,7 @@ func (x *exchange) reply(now time.Time, r Reply) {
 			return
 		}
 	}
+	x.spoken = x.spoken || r.ID == x.id
 	x.other(r)
 }
 
