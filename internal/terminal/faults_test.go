@@ -54,6 +54,9 @@ func oneFault(t *testing.T, p protocol.Profile, kind sim.Kind) {
 		t.Fatal(err)
 	}
 	for n := 0; o.Result == protocol.InDoubt; n++ {
+		if o.Reason == protocol.ReasonUnproven && !p.Lookup.Proof {
+			break // of such a model people decide
+		}
 		if n == 20 {
 			t.Fatalf("still in doubt after 20 look-ups: %s", o.Reason)
 		}
@@ -67,7 +70,7 @@ func oneFault(t *testing.T, p protocol.Profile, kind sim.Kind) {
 	if o.Result == protocol.Approved || o.Result == protocol.Partial {
 		known = o.Approved
 	}
-	if truth := charged(s, "12"); known != truth {
+	if truth := charged(s, "12"); known != truth && o.Result != protocol.InDoubt {
 		t.Errorf("%s (%s): %v is known here, and %v was charged", o.Result, o.Reason, known, truth)
 	}
 	if v := s.Violations(); len(v) > 0 {

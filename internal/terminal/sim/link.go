@@ -81,13 +81,18 @@ func (l *link) receive(b []byte) {
 func (l *link) event(e frame.Event) {
 	switch e.Kind {
 	case frame.Frame:
+		if l.wire.signals {
+			l.s.watch.started(l)
+		}
 		l.s.watch.good(l)
 		l.command(bytes.Clone(e.Payload))
 	case frame.Control:
 		l.s.watch.control(l, e.Byte)
 		l.control(e.Byte)
 	case frame.Start:
-		l.s.watch.started(l)
+		if !l.wire.signals {
+			l.s.watch.started(l)
+		}
 	case frame.BadSum:
 		l.s.watch.broken(l, BadLRC, "a frame's check byte is wrong", 0)
 		l.put(l.wire.nak)

@@ -14,6 +14,7 @@ type Protocol string
 const (
 	PAX      Protocol = "pax"
 	Simplify Protocol = "simplify"
+	UPA      Protocol = "upa"
 )
 
 // ErrProtocol says that a protocol's name is not one of Protocols.
@@ -23,6 +24,7 @@ var ErrProtocol = errors.New("sim: no terminal speaks this protocol")
 var personalities = map[Protocol]func(*Sim) personality{
 	PAX:      func(s *Sim) personality { return paxTerminal{s} },
 	Simplify: func(s *Sim) personality { return &simplifyTerminal{s, make(map[string][]byte)} },
+	UPA:      func(s *Sim) personality { return upaTerminal{s} },
 }
 
 // Protocols returns the names of all protocols, in alphabetical order.
@@ -122,6 +124,7 @@ type wire struct {
 	ack, nak []byte // what the terminal answers a frame
 	eot      []byte // how it ends an exchange
 	answered bool   // the driver answers each frame with ACK or NAK
+	signals  bool   // so that it is a message too, and only its end tells it from a command
 	waits    bool   // the driver waits for eot
 	asks     bool   // a driver that comes back may look up at once: a busy terminal says so
 }
