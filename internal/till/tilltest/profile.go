@@ -12,7 +12,7 @@ import (
 func Profile() protocol.Profile { return profiles[sim.PAX]() }
 
 // profiles make each protocol's profile.
-var profiles = map[sim.Protocol]func() protocol.Profile{sim.PAX: paxProfile, sim.Simplify: simplifyProfile}
+var profiles = map[sim.Protocol]func() protocol.Profile{sim.PAX: paxProfile, sim.Simplify: simplifyProfile, sim.UPA: upaProfile}
 
 func simplifyProfile() protocol.Profile {
 	p := paxProfile()
@@ -21,6 +21,20 @@ func simplifyProfile() protocol.Profile {
 	p.Timers.Answer = map[string]protocol.Millis{"02": 700, "09": 700, "11": 700, "22": 250, "73": 250, "80": 250}
 	p.Lookup = protocol.Lookup{NotFound: []string{"NO RECORDS FOUND"}, Proof: true}
 	p.Capabilities.Partial = true
+	return p
+}
+
+func upaProfile() protocol.Profile {
+	p := paxProfile()
+	p.ID, p.Protocol, p.Version, p.FrameMax = "sim-upa-fast", string(sim.UPA), "", 1<<20
+	p.Messages = []string{"Ping", "GetAppInfo", "Sale", "Void", "Refund", "CancelTransaction", "GetBatchDetails"}
+	p.Timers.Answer = map[string]protocol.Millis{"Ping": 250, "GetAppInfo": 250, "Sale": 700, "Void": 700, "Refund": 700, "GetBatchDetails": 250}
+	p.Lookup = protocol.Lookup{NotFound: []string{"EMPTY BATCH"}, First: 1, Again: 50, Standing: []string{"Approved"}, Proof: true}
+	p.ErrorCodes = map[string]protocol.Reason{
+		"TRAN001": protocol.ReasonTimeout, "TRAN002": protocol.ReasonAborted, "TRAN003": protocol.ReasonLocalDuplicate,
+		"TRAN004": protocol.ReasonHostDuplicate, "TRAN005": protocol.ReasonHostDown, "REF001": protocol.ReasonNoOriginal,
+		"REF002": protocol.ReasonAlreadyVoided, "REF003": protocol.ReasonAmount,
+	}
 	return p
 }
 
