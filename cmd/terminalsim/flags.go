@@ -33,9 +33,12 @@ It answers as a PAX terminal does on its serial or network port: frames of
 STX … ETX LRC, ACK, NAK and EOT; the messages A00 A14 A16 A26 T00 R00 R02 B00.
 With -protocol simplify it answers as a PIN pad with Elavon's Simplify: lines of
 NNNN,value that end with EOT, on a serial line in such frames, on TCP bare; the
-types 02 09 11 13 17 22 73 80. A moment after a sale arrives it presents a test card by itself, so that any
-client can drive it. Money that was moved is a line of the ledger file before
-the reply leaves, and is still there after a restart.
+types 02 09 11 13 17 22 73 80. With -protocol upa it answers as a terminal with the
+Unified Payments Application, on TCP: JSON between STX LF and LF ETX LF, ACK and
+READY as messages; Ping GetAppInfo Sale Void Refund CancelTransaction
+GetBatchDetails EODProcessing. A moment after a sale arrives it presents a test
+card by itself, so that any client can drive it. Money that was moved is a line of
+the ledger file before the reply leaves, and is still there after a restart.
 
 example, in two shells:
 

@@ -1,7 +1,8 @@
 // Command terminalsim is a card terminal in software. It takes the place of a
-// PAX terminal, or of a PIN pad with Elavon's Simplify, on a serial line (a pseudo-terminal) or on TCP, approves test
-// cards, and can be made to fail in every way a real one does. What its issuer
-// did stands in a ledger file, which is the truth to compare with.
+// PAX terminal, of a PIN pad with Elavon's Simplify or of a UPA terminal, on a
+// serial line (a pseudo-terminal) or on TCP, approves test cards, and can be made
+// to fail in every way a real one does. What its issuer did stands in a ledger
+// file, which is the truth to compare with.
 package main
 
 import (

@@ -323,7 +323,7 @@ func TestFlags(t *testing.T) {
 		{"-h", exitOK, "example, in two shells"},
 		{"-h", exitOK, "51 with CODE 000000"},
 		{"", exitUsage, "name a door"},
-		{"-protocol zvt -tcp :0", exitUsage, "one of pax, simplify"},
+		{"-protocol zvt -tcp :0", exitUsage, "one of pax, simplify, upa"},
 		{"-tcp :0 extra", exitUsage, "not a flag"},
 		{"-tcp :0 -chaos 2", exitUsage, "from 0 to 1"},
 		{"-tcp :0 -manual", exitUsage, "-manual needs -control"},
@@ -341,7 +341,7 @@ func TestFlags(t *testing.T) {
 			}
 		})
 	}
-	for _, k := range slices.Concat(sim.PAX.Kinds(), sim.Simplify.Kinds()) {
+	for _, k := range slices.Concat(sim.PAX.Kinds(), sim.Simplify.Kinds(), sim.UPA.Kinds()) {
 		var help bytes.Buffer
 		run([]string{"-h"}, io.Discard, &help)
 		if !strings.Contains(help.String(), " "+string(k)+" ") || k.About() == "" {

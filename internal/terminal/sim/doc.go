@@ -1,7 +1,7 @@
 // Package sim is a card terminal in software: it speaks the semi-integrated
-// protocol of PAX terminals, or Elavon's Simplify, to whoever drives it, through
-// a pseudo-terminal, a TCP socket or a connection in memory, with one engine
-// behind all three doors.
+// protocol of PAX terminals, Elavon's Simplify or UPA to whoever drives it,
+// through a pseudo-terminal, a TCP socket or a connection in memory, with one
+// engine behind all three doors.
 //
 // # What it promises
 //
@@ -9,7 +9,9 @@
 // or NAK, sends a reply until it is acknowledged, and ends an exchange with
 // EOT, as far as the protocol has that. The personality is the protocol: PAX
 // answers A00, A14, A16, A26, T00, R00, R02 and B00; Simplify the types 02, 09,
-// 11, 13, 17, 22, 73 and 80. Everything else is the same for all: the device
+// 11, 13, 17, 22, 73 and 80; UPA the commands Ping, GetAppInfo, Sale, Void,
+// Refund, CancelTransaction, GetBatchDetails, EODProcessing, ReturnToIdle and
+// Reboot. Everything else is the same for all: the device
 // shows one transaction at a time: present card, PIN, processing, remove
 // card. The issuer approves or declines by simple rules. The truth is what the
 // issuer did: every charge, void, refund and batch close is one line of JSON in
