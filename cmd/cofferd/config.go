@@ -16,6 +16,7 @@ import (
 	"coffer/firmware-config"
 	"coffer/internal/backup"
 	"coffer/internal/seal"
+	"coffer/internal/terminal/simplify"
 )
 
 // Config is the boot file: what the daemon must know before it can open the
@@ -62,6 +63,16 @@ type TerminalConfig struct {
 	// Serial is the serial number on the terminal's label. A terminal that
 	// reports another one is quarantined. Empty accepts any.
 	Serial string `toml:"serial"`
+	// TerminalID, Location and Chain are the names that Elavon gave for this
+	// terminal; for Simplify only. Without them the PIN pad's own stand.
+	TerminalID string `toml:"terminal_id"`
+	Location   string `toml:"location"`
+	Chain      string `toml:"chain"`
+}
+
+// merchant returns how the processor knows the terminal.
+func (t TerminalConfig) merchant() simplify.Merchant {
+	return simplify.Merchant{Terminal: t.TerminalID, Location: t.Location, Chain: t.Chain}
 }
 
 // BackupConfig is one place to which backups go. The box only ever adds to it.
@@ -189,6 +200,9 @@ func (c Config) check() error {
 		}
 		if _, err := firmwareconfig.Profile(t.Profile); err != nil {
 			return fmt.Errorf("terminal %s: there is no profile %q", t.Name, t.Profile)
+		}
+		if !t.merchant().Valid() {
+			return fmt.Errorf("terminal %s: terminal_id, location and chain are up to 32 letters, digits and dashes", t.Name)
 		}
 	}
 	return nil

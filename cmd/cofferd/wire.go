@@ -97,6 +97,7 @@ func startTerminals(c Config, log *slog.Logger) ([]*terminal.Terminal, error) {
 		}
 		all = append(all, terminal.Start(terminal.Config{
 			ID: terminalID(t.Name), Name: t.Name, Address: t.Address, Serial: t.Serial, Profile: profile, Log: log,
+			Merchant: t.merchant(),
 		}))
 	}
 	return all, nil

@@ -109,8 +109,8 @@ func TestSimplifyDoors(t *testing.T) {
 			}
 			part := run(protocol.Command{Kind: protocol.Sale, Ref: "102", Amount: 5061}, protocol.Partial)
 			run(protocol.Command{Kind: protocol.Sale, Ref: "103", Amount: 5041}, protocol.Declined)
-			run(protocol.Command{Kind: protocol.Void, Ref: "104", Amount: first.Approved, OriginalRef: first.Ref}, protocol.Approved)
-			run(protocol.Command{Kind: protocol.Refund, Ref: "105", Amount: 1000, OriginalRef: part.Ref}, protocol.Approved)
+			run(protocol.Command{Kind: protocol.Void, Ref: "104", Amount: first.Approved, OriginalRef: first.Ref, OriginalToken: first.Token}, protocol.Approved)
+			run(protocol.Command{Kind: protocol.Refund, Ref: "105", Amount: 1000, OriginalRef: part.Ref, OriginalToken: part.Token}, protocol.Approved)
 			if net := sim.Net(s.Ledger()); net != part.Approved-1000 {
 				t.Errorf("the issuer took %v", net)
 			}

@@ -95,7 +95,7 @@ func (t *Till) enact(tx *vault.Tx, a *attempt, v verdict, o protocol.Outcome) (*
 	if err := giveBack(tx, a); err != nil {
 		return nil, err
 	}
-	return e, t.writeReceipt(tx, a, cardOf(o))
+	return e, t.writeReceipt(tx, a, receiptBody{Card: cardOf(o), Token: o.Token})
 }
 
 // outcomeWord is the reason that the ledger gives for a release.

@@ -20,7 +20,7 @@ func (t *Till) takeCash(tx *vault.Tx, in intent) (begun, error) {
 	if err := giveBack(tx, &a); err != nil {
 		return begun{}, err
 	}
-	if err := t.writeReceipt(tx, &a, Card{}); err != nil {
+	if err := t.writeReceipt(tx, &a, receiptBody{}); err != nil {
 		return begun{}, err
 	}
 	tx.Detail("attempt", a.ID)

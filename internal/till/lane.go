@@ -286,7 +286,11 @@ func (l *lane) execute(a attempt) {
 	ctx, cancel := context.WithTimeout(context.Background(), l.till.runMax)
 	defer cancel()
 	kept := false
-	o, err := l.terminal.Run(ctx, command(&a), terminal.Hooks{
+	token, err := l.till.token(&a)
+	if err != nil {
+		l.till.log.Warn("the token of the card could not be read", "attempt", a.ID.String(), "error", err.Error())
+	}
+	o, err := l.terminal.Run(ctx, command(&a, token), terminal.Hooks{
 		Sending: func() error { return l.till.mark(a.ID, Sent) },
 		Acked:   func() error { return l.till.mark(a.ID, Acked) },
 		Result: func(o protocol.Outcome) error {
@@ -402,18 +406,19 @@ func cancellable(s protocol.Step) bool { return s == protocol.StepPresent }
 
 // command returns what the terminal is told: amount and reference, and nothing
 // about the client.
-func command(a *attempt) protocol.Command {
+func command(a *attempt, token protocol.Token) protocol.Command {
 	return protocol.Command{
 		Kind: protocol.Kind(a.Kind), Ref: a.Ref, Amount: a.Amount, Invoice: a.Ref,
-		OriginalRef: a.OfRef, OriginalHostRef: a.OfHost, OriginalTerminalRef: a.OfTerm, AllowDuplicate: a.Again,
+		OriginalRef: a.OfRef, OriginalHostRef: a.OfHost, OriginalTerminalRef: a.OfTerm, OriginalToken: token,
+		AllowDuplicate: a.Again,
 	}
 }
 
 // question returns what the terminal is asked about an attempt.
-func question(a *attempt) protocol.Question {
+func question(a *attempt, token protocol.Token) protocol.Question {
 	return protocol.Question{
 		Ref: a.Ref, Kind: protocol.Kind(a.Kind), Amount: a.Amount,
-		OriginalRef: a.OfRef, OriginalHostRef: a.OfHost, OriginalTerminalRef: a.OfTerm, Serial: a.Serial,
+		OriginalRef: a.OfRef, OriginalHostRef: a.OfHost, OriginalTerminalRef: a.OfTerm, OriginalToken: token, Serial: a.Serial,
 	}
 }
 

@@ -100,10 +100,13 @@ func (t *Till) proveFromJournal(a attempt, lost bool) (bool, error) {
 func (l *lane) settleUnknown(ctx context.Context, id ident.ID[ident.Attempt]) bool {
 	defer l.quiet()
 	a, err := l.suspected(id)
+	var token protocol.Token
+	if err == nil {
+		token, err = l.till.token(&a)
+	}
 	if err == nil && a.atTerminal() && l.terminal.Status().Attached {
 		var o protocol.Outcome
-		q := question(&a)
-		if o, err = l.terminal.Lookup(ctx, q); err == nil && ctx.Err() == nil && !saysNothing(&a, o) {
+		if o, err = l.terminal.Lookup(ctx, question(&a, token)); err == nil && ctx.Err() == nil && !saysNothing(&a, o) {
 			a, err = l.till.lookedUp(id, o)
 			l.remember(a, err)
 		}

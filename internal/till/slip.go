@@ -37,6 +37,8 @@ type receiptHead struct {
 // the client's key.
 type receiptBody struct {
 	Card Card `cbor:"1,keyasint"`
+	// Token is what the processor wants to hear when money goes back to the card.
+	Token protocol.Token `cbor:"2,keyasint,omitempty"`
 }
 
 // copied records one reprint.
@@ -62,7 +64,7 @@ const indexNumber = "number"
 
 // writeReceipt writes the receipt of money that moved and names it in a. The
 // ledger entry must be posted already: the receipt shows the balance after it.
-func (t *Till) writeReceipt(tx *vault.Tx, a *attempt, c Card) error {
+func (t *Till) writeReceipt(tx *vault.Tx, a *attempt, body receiptBody) error {
 	number, err := nextReceipt(tx)
 	if err != nil {
 		return err
@@ -87,7 +89,7 @@ func (t *Till) writeReceipt(tx *vault.Tx, a *attempt, c Card) error {
 		head.Original = original.Shared.Receipt
 	}
 	a.Receipt = number
-	_, err = receipts.Insert(tx, receiptRow{Client: a.Client, Shared: head, Private: receiptBody{Card: c}})
+	_, err = receipts.Insert(tx, receiptRow{Client: a.Client, Shared: head, Private: body})
 	return err
 }
 
@@ -130,6 +132,21 @@ func (t *Till) Print(ctx context.Context, agent access.Agent, id ident.ID[ident.
 
 func receiptRequest(agent access.Agent, action access.Action, id ident.ID[ident.Attempt]) access.Request {
 	return access.Request{Agent: agent, Action: action, Entity: access.Of(access.KindAttempt, id), Purpose: access.Payment}
+}
+
+// token returns the processor's token of the card whose payment a takes back, if
+// there is one.
+func (t *Till) token(a *attempt) (token protocol.Token, err error) {
+	if a.Original.IsZero() {
+		return "", nil
+	}
+	req := access.Request{Agent: t.agent, Action: access.PaymentRead, Entity: access.Of(access.KindAttempt, a.Original), Purpose: access.Payment}
+	err = t.vault.View(context.Background(), req, func(tx *vault.Tx) error {
+		row, _, err := receipts.First(tx, indexAttempt, a.Original.String())
+		token = row.Private.Token
+		return err
+	})
+	return token, err
 }
 
 // receiptOf reads a receipt as it was written, with the count of its prints.

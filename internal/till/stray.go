@@ -294,7 +294,7 @@ func (t *Till) payStray(tx *vault.Tx, s *stray, r Resolution) (ident.ID[ident.At
 		return a.ID, err
 	}
 	card := Card{AuthCode: a.AuthCode, HostRef: a.HostRef, Terminal: a.Serial, Batch: a.Batch, TerminalRef: a.TermRef}
-	if err := t.writeReceipt(tx, &a, card); err != nil {
+	if err := t.writeReceipt(tx, &a, receiptBody{Card: card}); err != nil {
 		return a.ID, err
 	}
 	if _, err := attempts.Insert(tx, attemptRow{Shared: a}); err != nil {

@@ -33,6 +33,7 @@ type Question struct {
 	OriginalRef         string
 	OriginalHostRef     string
 	OriginalTerminalRef string
+	OriginalToken       Token
 	// Serial is the serial number of the terminal that got the command. Another
 	// terminal is not asked: its silence would prove nothing. Empty asks any.
 	Serial string

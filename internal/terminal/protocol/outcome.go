@@ -22,6 +22,7 @@ type Command struct {
 	OriginalRef         string // of the sale: its own reference
 	OriginalHostRef     string // of the sale: what Void and Refund refer to
 	OriginalTerminalRef string // of the sale: the terminal's own number for it
+	OriginalToken       Token  // of the sale's card
 	AllowDuplicate      bool   // somebody has said that this is a second payment
 }
 
@@ -61,12 +62,41 @@ type Outcome struct {
 	TerminalRef string // the terminal's number for it
 	Batch       string
 	Card        Card
+	Token       Token // by which a void or refund names the card; empty where the protocol has none
 	EMV         EMV
 	At          string // the terminal's clock, YYYYMMDDhhmmss
 	Serial      string // of the terminal, as the answer itself states it
 
 	Evidence string // of NotCharged: one of the Evidence codes
 	Reason   Reason // why it ended so; Words has the sentence for it
+}
+
+// Token stands for a card at the processor, which made it: with it money can be
+// given back to the card, for the clinic's own account only. It says nothing of
+// the card's number, and may look like one. It is kept under the client's key
+// and never shown: printed, it is the word "token".
+type Token string
+
+// String hides the token.
+func (t Token) String() string {
+	if t == "" {
+		return ""
+	}
+	return "token"
+}
+
+// GoString hides the token from %#v.
+func (t Token) GoString() string { return t.String() }
+
+// MarshalJSON hides the token from logs.
+func (t Token) MarshalJSON() ([]byte, error) { return []byte(`"` + t.String() + `"`), nil }
+
+// TokenOf returns s when it is of up to 40 letters, digits and dashes, else none.
+func TokenOf(s string) Token {
+	if !isID(s) {
+		return ""
+	}
+	return Token(s)
 }
 
 // Card is what may be kept of a card.

@@ -63,7 +63,7 @@ func (s *Sim) begin(t *tx) {
 	if t.refersTo() {
 		s.refer(t)
 	}
-	if t.act == Void || t.of != nil || t.refersTo() {
+	if t.act == Void || t.of != nil || t.refersTo() || t.card.LastFour != "" {
 		s.process(t)
 		return
 	}

@@ -148,6 +148,10 @@ func (o simplifyOrder) money(t *tx) {
 	if t.act == Void {
 		t.origRef = t.ref
 	}
+	if token := o.m[simplify.FieldAccount]; t.act == Refund && token != "" {
+		line, _ := newest(o.p.book.lines, func(l Truth) bool { return l.Act == Charge && tokenOf(l) == token })
+		t.card = cardOf(line)
+	}
 	o.p.begin(t)
 }
 

@@ -33,6 +33,10 @@ func padOf(typ, ref, amount string) []byte {
 	return pad("0001," + typ + "|0002," + amount + "|0007," + ref + stampFields)
 }
 
+func padVoid(ref, amount string) []byte {
+	return pad("0001,11|0002," + amount + "|0003,ID:911201061951117|0007," + ref + stampFields)
+}
+
 // fields takes a framed reply apart, with no help from the codec.
 func fields(t testing.TB, frame []byte) map[string]string {
 	t.Helper()
@@ -181,9 +185,10 @@ func TestSimplifyStrict(t *testing.T) {
 		{"", func(d *driver) { d.ask(padSale("11", "1.00")); d.ask(padOf("22", "11", "1.00")) }},
 		{"", func(d *driver) {
 			d.ask(padSale("11", "1.00"))
-			d.ask(padOf("11", "11", "1.00"))
-			d.ask(padOf("11", "11", "1.00"))
+			d.ask(padVoid("11", "1.00"))
+			d.ask(padVoid("11", "1.00"))
 		}},
+		{OriginalMissing, func(d *driver) { d.ask(padSale("11", "1.00")); d.ask(padOf("11", "11", "1.00")) }},
 		{ResendAfterAck, func(d *driver) { d.ask(padSale("11", "1.00")); d.ask(padSale("11", "1.00")) }},
 		{RefReused, func(d *driver) { d.ask(padSale("11", "1.00")); d.ask(padSale("11", "2.00")) }},
 		{RefReused, func(d *driver) { d.ask(padSale("11", "1.00")); d.ask(padOf("09", "11", "1.00")) }},

@@ -56,6 +56,9 @@ func (o simplifyOrder) judgeMoney(w *watch) {
 	if protocol.Digits(o.m[simplify.FieldDate], 6) == "" || protocol.Digits(o.m[simplify.FieldTime], 6) == "" {
 		w.report(StampMissing, "a financial message has no date MMDDYY or no time HHMMSS")
 	}
+	if o.name() == simplify.TypeVoid && o.m[simplify.FieldAccount] == "" {
+		w.report(OriginalMissing, "a void has not the token of what it voids")
+	}
 	// A void bears the reference of what it voids, and is sent again unmodified
 	// until the host answers.
 	if o.name() == simplify.TypeSale || o.name() == simplify.TypeReturn {

@@ -78,12 +78,15 @@ func (p *simplifyTerminal) account(m simplify.Message, line Truth) {
 	brands := map[string]string{"Visa": "VI", "Mastercard": "MC", "American Express": "AX", "Discover": "DI", "JCB": "JC"}
 	m[simplify.FieldBrand] = brands[line.Brand]
 	m[simplify.FieldMasked] = "XXXXXXXXXXXX" + line.LastFour
-	m[simplify.FieldAccount] = "ID:91120106195" + line.LastFour + "7"
+	m[simplify.FieldAccount] = tokenOf(line)
 	m[simplify.FieldProximity], m[simplify.FieldEntry] = "2", "07"
 	if line.EntryMode == entryChip {
 		m[simplify.FieldProximity], m[simplify.FieldEntry] = "0", "05"
 	}
 }
+
+// tokenOf is the gateway's token of a line's card.
+func tokenOf(line Truth) string { return "ID:91120106195" + line.LastFour + "7" }
 
 // record is the reply about a line of the ledger.
 func (p *simplifyTerminal) record(line Truth) simplify.Message {

@@ -30,12 +30,7 @@ func New(p protocol.Profile, line Line, merchant Merchant) (protocol.Driver, err
 			return nil, protocol.ErrProfile
 		}
 	}
-	for _, name := range []string{merchant.Terminal, merchant.Location, merchant.Chain} {
-		if protocol.Word(name, 32) != name {
-			return nil, protocol.ErrProfile
-		}
-	}
-	if p.FrameMax <= 0 || p.FrameMax > frame.SizeMax || p.Retries.Send < 1 || len(p.Lookup.NotFound) == 0 {
+	if !merchant.Valid() || p.FrameMax <= 0 || p.FrameMax > frame.SizeMax || p.Retries.Send < 1 || len(p.Lookup.NotFound) == 0 {
 		return nil, protocol.ErrProfile
 	}
 	return driver{p, line, merchant}, nil

@@ -30,7 +30,7 @@ type lookup struct {
 func (m *lookup) command() protocol.Command {
 	q := m.question
 	return protocol.Command{Kind: q.Kind, Ref: q.Ref, Amount: q.Amount,
-		OriginalRef: q.OriginalRef, OriginalHostRef: q.OriginalHostRef, OriginalTerminalRef: q.OriginalTerminalRef}
+		OriginalRef: q.OriginalRef, OriginalHostRef: q.OriginalHostRef, OriginalTerminalRef: q.OriginalTerminalRef, OriginalToken: q.OriginalToken}
 }
 
 func (m *lookup) Start(now time.Time) []protocol.Action {

@@ -245,7 +245,8 @@ func TestKept(t *testing.T) {
 	want := protocol.Outcome{
 		Result: protocol.Approved, Kind: protocol.Sale, Ref: testRef, Requested: 15000, Approved: 15000,
 		DeviceCode: "0000", HostCode: "00", HostText: "APPROVED", AuthCode: "CVI790", HostRef: "410818365803", TerminalRef: "000123", Batch: "0020",
-		Card: protocol.Card{Brand: "Visa", LastFour: "1111", EntryMode: "contactless"},
+		Card:  protocol.Card{Brand: "Visa", LastFour: "1111", EntryMode: "contactless"},
+		Token: "1102571965098318",
 		EMV: protocol.EMV{AID: "A0000000031010", Label: "VISA CREDIT", TVR: "0000008000", TSI: "E800", ARC: "00",
 			Cryptogram: "4111111111111111", CVM: "none"},
 		At: "20260302090100", Serial: testSerial, Reason: protocol.ReasonApproved,
@@ -289,6 +290,10 @@ func TestRequests(t *testing.T) {
 	}
 	if got := d.compose(protocol.Command{Kind: protocol.Void, Ref: testRef, Amount: 15000, OriginalRef: "100000000007"}, now); !maps.Equal(got, void) {
 		t.Errorf("a void is %v", got)
+	}
+	void[FieldAccount] = "ID:1102571965098318"
+	if got := d.compose(protocol.Command{Kind: protocol.Void, Ref: testRef, Amount: 15000, OriginalRef: "100000000007", OriginalToken: "1102571965098318"}, now); !maps.Equal(got, void) {
+		t.Errorf("a void with a token is %v", got)
 	}
 	d.merchant = Merchant{}
 	if got := d.compose(testCommand(), now); got[FieldTerminal] != "" || got[FieldLocation] != "" {

@@ -106,6 +106,7 @@ func kept(m Message) protocol.Outcome {
 			LastFour:  protocol.LastFour(m[FieldMasked]),
 			EntryMode: entryMode(m),
 		},
+		Token:  token(m),
 		EMV:    emv(m),
 		At:     clock(m),
 		Serial: protocol.Word(m[FieldSerial], 32),
@@ -118,6 +119,16 @@ func words(m Message) string {
 		return m[FieldHostText]
 	}
 	return m[FieldText]
+}
+
+// token returns the gateway's token of the card. Anything else in its field,
+// such as encrypted account data, is dropped.
+func token(m Message) protocol.Token {
+	t, ok := strings.CutPrefix(m[FieldAccount], tokenPrefix)
+	if !ok {
+		return ""
+	}
+	return protocol.TokenOf(t)
 }
 
 func hostRef(m Message) string {

@@ -15,6 +15,17 @@ type Merchant struct {
 	Chain    string // chain code
 }
 
+// Valid reports whether each name is empty, or up to 32 letters, digits and
+// dashes.
+func (m Merchant) Valid() bool {
+	for _, name := range []string{m.Terminal, m.Location, m.Chain} {
+		if protocol.Word(name, 32) != name {
+			return false
+		}
+	}
+	return true
+}
+
 // sendable reports whether a command may go to a PIN pad. A void names what it
 // voids by that one's own reference.
 func sendable(c protocol.Command) bool {
@@ -29,6 +40,9 @@ func (d driver) compose(c protocol.Command, now time.Time) Message {
 	m := d.stamped(typeOf(c.Kind), c.Ref, now)
 	m[FieldAmount] = Dollars(c.Amount)
 	m[FieldTender] = tenderCredit
+	if c.OriginalToken != "" {
+		m[FieldAccount] = tokenPrefix + string(c.OriginalToken)
+	}
 	switch c.Kind {
 	case protocol.Sale:
 		m[FieldCashback], m[FieldTip], m[FieldMasked] = Dollars(0), Dollars(0), tokenPrefix

@@ -144,7 +144,7 @@ func Complaints(s *sim.Sim) []sim.Violation {
 	var grave []sim.Violation
 	for _, v := range s.Violations() {
 		switch v.Rule {
-		case sim.RefReused, sim.RefMissing, sim.Forbidden, sim.AccountFilled, sim.BadMessage, sim.BadLRC:
+		case sim.RefReused, sim.RefMissing, sim.OriginalMissing, sim.Forbidden, sim.AccountFilled, sim.BadMessage, sim.BadLRC:
 			grave = append(grave, v)
 		}
 	}
