@@ -33,6 +33,7 @@ func TestConformance(t *testing.T) {
 				Answer:   func(a terminaltest.Answer) []byte { return framed(t, conforming(a).Response("1.43")) },
 				Record:   func(a terminaltest.Answer) []byte { return conformingRecord(t, a) },
 				Lookup:   [][]byte{words["a01"], words["foreign"], words["none"], words["empty"], words["older"], words["oldest"], words["newer"], words["refusal"]},
+				Before:   [][]byte{{frame.ACK}, words["a01"], {frame.EOT}, {frame.ACK}},
 			})
 		})
 	}

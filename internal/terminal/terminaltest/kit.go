@@ -57,6 +57,9 @@ type Kit struct {
 	Answer  func(Answer) []byte // the answer to Command; nil where there is none
 	Record  func(Answer) []byte // the answer to a look-up; nil where there is none
 	Lookup  [][]byte            // other answers to the questions of a look-up or a handshake
+	// Before is what an idle terminal answers to a look-up, in this order, until
+	// it is asked for the record.
+	Before [][]byte
 
 	// Wrap, if set, stands between the suite and a machine.
 	Wrap func(protocol.Machine) protocol.Machine

@@ -147,6 +147,12 @@ func (k Kit) testLookup(t *testing.T) {
 	words := k.words(true)
 	rapid.Check(t, func(t *rapid.T) {
 		p := k.play(t, k.lookup())
+		if rapid.Bool().Draw(t, "idle") {
+			p.pass(p.m.Deadline().Sub(p.now)) // nothing was running
+			for _, b := range k.Before {
+				p.say(word{bytes: b})
+			}
+		}
 		for range rapid.IntRange(0, 2*linesMax).Draw(t, "lines") {
 			if p.over {
 				break

@@ -33,6 +33,7 @@ func TestConformance(t *testing.T) {
 		Answer:  func(a terminaltest.Answer) []byte { return framed(conforming(a)) },
 		Record:  conformingRecord,
 		Lookup:  [][]byte{words["pong"], words["info"], words["foreign"], words["older"], words["newer"], words["empty"], words["half"], words["refusal"], words["stale"]},
+		Before:  [][]byte{words["ACK"], words["pong"], words["READY"], words["ACK"], words["info"], words["READY"], words["ACK"]},
 		Wrap:    func(m protocol.Machine) protocol.Machine { return &scripted{Machine: m} },
 	})
 }
