@@ -79,7 +79,7 @@ func TestTexts(t *testing.T) {
 	if Digits("1234", 4) != "1234" || Digits("123", 4) != "" || Digits("12x4", 4) != "" {
 		t.Error("Digits")
 	}
-	if Hexadecimal("a0F", 4) != "A0F" || Hexadecimal("g0", 4) != "" || Hexadecimal("00000", 4) != "" {
+	if Hexadecimal("a0F", 4) != "A0F" || Hexadecimal("g0", 4) != "" || Hexadecimal("00000", 4) != "" || Hexadecimal("4111111111111111", 16) != "" {
 		t.Error("Hexadecimal")
 	}
 	for s, want := range map[string]string{"": "", "1": "1", "123456789012": "123456789012", "1234567890123": "", "1a": ""} {
