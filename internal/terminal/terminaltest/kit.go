@@ -50,9 +50,10 @@ type Kit struct {
 	// Confirms reports whether bytes of the driver acknowledge an answer.
 	Confirms func(b []byte) bool
 
-	Ack     []byte              // the terminal has the command
+	Ack     []byte              // the terminal has the command; nil where nothing is acknowledged
 	Denials [][]byte            // it has not, or does not take it
 	Chatter [][]byte            // all else that it may say of itself
+	GivenUp []byte              // the command was cancelled, where that is no answer to it; or nil
 	Noise   []byte              // single bytes that answer nothing, to be glued in
 	Answer  func(Answer) []byte // the answer to Command; nil where there is none
 	Record  func(Answer) []byte // the answer to a look-up; nil where there is none

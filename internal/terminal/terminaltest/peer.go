@@ -18,12 +18,18 @@ type word struct {
 
 // words returns what a terminal may say to a command; records are of a look-up.
 func (k Kit) words(records bool) []word {
-	list := []word{{bytes: k.Ack, ack: true}}
+	var list []word
+	if k.Ack != nil {
+		list = append(list, word{bytes: k.Ack, ack: true})
+	}
 	for _, b := range k.Denials {
 		list = append(list, word{bytes: b, denial: true})
 	}
 	for _, b := range k.Chatter {
 		list = append(list, word{bytes: b})
+	}
+	if k.GivenUp != nil {
+		list = append(list, word{bytes: k.GivenUp, answer: &Answer{Cancels, k.Command.Ref, k.Command.Kind, 0}})
 	}
 	for _, a := range k.answers() {
 		if b := k.Answer(a); b != nil {
