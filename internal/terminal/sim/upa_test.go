@@ -243,3 +243,32 @@ func TestUPACancel(t *testing.T) {
 		}
 	})
 }
+
+// FuzzUPAReceive: whatever bytes come, no money moves without a card, and the
+// terminal goes on.
+func FuzzUPAReceive(f *testing.F) {
+	for _, b := range [][]byte{
+		upaSale("11", "1.00"), upaCommand("Void", "12", `"referenceNumber":"1"`), upaCommand("GetBatchDetails", "2", ""),
+		upaCommand("EODProcessing", "3", ""), upaCommand("CancelTransaction", "4", ""), upaAck, upaSay(`{"message":"NAK"}`), upaSay("{"),
+		[]byte("\x02\x02\x03\x03"), append(upaSale("11", "1.00"), upaCommand("CancelTransaction", "4", "")...),
+	} {
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		synctest.Test(t, func(t *testing.T) {
+			s := quick(t, Options{Protocol: UPA, Strict: true, Manual: true})
+			d := upaDriver{drive(t, s)}
+			d.write(b)
+			time.Sleep(5 * time.Minute)
+			for _, l := range s.Ledger() {
+				if l.Act != Batch {
+					t.Fatalf("%q moved money without a card: %+v", b, l)
+				}
+			}
+			d.conn, d.buf = s.Pipe(), nil
+			if m := d.exchange(upaCommand("Ping", "1", "")); at(m, "data", "response") != "Ping" {
+				t.Fatalf("%v", m)
+			}
+		})
+	})
+}

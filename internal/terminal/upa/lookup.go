@@ -176,7 +176,7 @@ func (m *lookup) record(r Record) protocol.Outcome {
 		o.Result, o.Reason = protocol.InDoubt, protocol.ReasonMismatch
 	case strings.Contains(status, "void"):
 		o.Result, o.Reason = protocol.InDoubt, protocol.ReasonVoided
-	case !stands:
+	case !stands, r.Host.stored():
 		o.Result, o.Reason = protocol.InDoubt, protocol.ReasonUnproven
 	default:
 		return r.Host.approve(o)

@@ -320,6 +320,8 @@ func TestVerdicts(t *testing.T) {
 		{Reply{Result: Success, Host: Host{Code: "00", Gateway: "0"}}, protocol.Verdict{Result: protocol.Approved, Reason: protocol.ReasonApproved}},
 		{Reply{Result: Success, Host: Host{Code: "85", Gateway: "000"}}, protocol.Verdict{Result: protocol.Approved, Reason: protocol.ReasonApproved}},
 		{Reply{Result: Success, Host: Host{Code: "00", Gateway: "30"}}, protocol.Verdict{Result: protocol.InDoubt, Reason: protocol.ReasonMismatch}},
+		{Reply{Result: Success, Host: Host{Code: "00", Stored: "1"}}, protocol.Verdict{Result: protocol.InDoubt, Reason: protocol.ReasonHostLost}},
+		{Reply{Result: Success, Host: Host{Code: "00", Stored: "0"}}, protocol.Verdict{Result: protocol.Approved, Reason: protocol.ReasonApproved}},
 		{Reply{Result: Failed, Host: Host{Gateway: "2"}}, protocol.Verdict{Result: protocol.Duplicate, Reason: protocol.ReasonHostDuplicate}},
 		{Reply{Result: Failed, Code: "ODD"}, protocol.Verdict{Result: protocol.InDoubt, Reason: protocol.ReasonUnknownCode}},
 		{Reply{Result: Failed, Code: "ODDER"}, protocol.Verdict{Result: protocol.InDoubt, Reason: protocol.ReasonUnknownCode}},

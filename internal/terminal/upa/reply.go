@@ -34,6 +34,7 @@ type Host struct {
 	Batch       string
 	At          string // as RFC 3339 has it
 	Partial     string // "1" when a part was approved
+	Stored      string // "1" when no bank was asked: it is to be told later
 	Total       Sum
 	Authorized  Sum
 	Due         Sum
@@ -80,7 +81,8 @@ func hostFields(at string, h *Host, r *raw) fields {
 		at + "responsecode": &h.Code, at + "responsetext": &h.Text, at + "gatewayresponsecode": &h.Gateway,
 		at + "approvalcode": &h.Auth, at + "referencenumber": &h.Ref, at + "tranno": &h.TerminalRef,
 		at + "batchseqnbr": &h.Batch, at + "respdatetime": &h.At, at + "partialapproval": &h.Partial,
-		at + "totalamount": &r.total, at + "authorizedamount": &r.authorized, at + "balancedue": &r.due,
+		at + "storeandforward": &h.Stored,
+		at + "totalamount":     &r.total, at + "authorizedamount": &r.authorized, at + "balancedue": &r.due,
 	}
 }
 
@@ -98,7 +100,7 @@ const (
 func ParseReply(payload []byte) (Reply, error) {
 	var r Reply
 	var sums raw
-	var more string
+	var more, stored string
 	l := listing{reply: &r}
 	into := hostFields(atHost, &r.Host, &sums)
 	maps.Copy(into, l.fields())
@@ -107,7 +109,8 @@ func ParseReply(payload []byte) (Reply, error) {
 		"data.cmdresult.result": &r.Result, "data.cmdresult.errorcode": &r.Code, "data.cmdresult.errormessage": &r.Text,
 		atPayment + "cardtype": &r.Payment.Brand, atPayment + "maskedpan": &r.Payment.Masked,
 		atPayment + "cardacquisition": &r.Payment.EntryMode, atPayment + "invoicenbr": &r.Payment.Ref,
-		"data.data.deviceserialnum": &r.Device.Serial, "data.data.appversion": &r.Device.App, "data.data.osversion": &r.Device.OS,
+		atPayment + "storeandforward": &stored,
+		"data.data.deviceserialnum":   &r.Device.Serial, "data.data.appversion": &r.Device.App, "data.data.osversion": &r.Device.OS,
 		"data.data.multiplemessage": &more, atBatch + "totalcnt": &r.Total,
 	})
 	tags := make([]string, len(emvTags))
@@ -119,6 +122,9 @@ func ParseReply(payload []byte) (Reply, error) {
 	}
 	l.end()
 	r.Host.sums(sums)
+	if stored != "" { // it stands with the bank's part, or with the card's
+		r.Host.Stored = stored
+	}
 	r.More = more == "1"
 	for i, tag := range emvTags {
 		if tags[i] != "" {
@@ -238,6 +244,7 @@ func (h Host) object() map[string]any {
 	set(o, "batchSeqNbr", h.Batch)
 	set(o, "respDateTime", h.At)
 	set(o, "partialApproval", h.Partial)
+	set(o, "storeAndForward", h.Stored)
 	for key, s := range map[string]Sum{"totalAmount": h.Total, "authorizedAmount": h.Authorized, "balanceDue": h.Due} {
 		if s.Present {
 			o[key] = s.Amount.String()
