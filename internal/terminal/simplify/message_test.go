@@ -215,7 +215,7 @@ func TestLeaks(t *testing.T) {
 	for _, m := range []Message{
 		reply(), refusal("0", "*SLR STAND-IN.", Message{FieldAccount: "bW9ja2VkIGVuY3J5cHRlZCBkYXRh"}),
 		{FieldType: "02", FieldAccount: "ID:4111111111111111"}, {FieldType: "02", FieldMasked: "ID:"}, {FieldType: "02", FieldMasked: "1111"},
-		{FieldType: "02", FieldHostRef: "4111111111111111"}, {FieldType: "02", 1378: "MERCHANT COPY, TOTAL 150.00"},
+		{FieldType: "02", FieldHostRef: "4111111111111111", FieldCryptogram: "4111111111111111"}, {FieldType: "02", 1378: "MERCHANT COPY, TOTAL 150.00"},
 	} {
 		if leaks(m.Append(nil)) {
 			t.Errorf("%v is said to leak", m)
@@ -235,8 +235,8 @@ func TestLeaks(t *testing.T) {
 	if !leaks([]byte("a line that is none 4111111111111111\r\n\x04")) {
 		t.Error("a line that cannot be read is not searched")
 	}
-	if o := kept(reply(Message{FieldHostRef: "4111111111111111", FieldRetrieval: "5555555555554444"})); o.HostRef != "" {
-		t.Errorf("a number that looks like a card's is kept: %s", o.HostRef)
+	if o := kept(reply(Message{FieldHostRef: "4111111111111111", FieldRetrieval: "5555555555554444", FieldCryptogram: "4111111111111111"})); o.HostRef+o.EMV.Cryptogram != "" {
+		t.Errorf("a number that looks like a card's is kept: %s %s", o.HostRef, o.EMV.Cryptogram)
 	}
 }
 
@@ -248,7 +248,7 @@ func TestKept(t *testing.T) {
 		Card:  protocol.Card{Brand: "Visa", LastFour: "1111", EntryMode: "contactless"},
 		Token: "1102571965098318",
 		EMV: protocol.EMV{AID: "A0000000031010", Label: "VISA CREDIT", TVR: "0000008000", TSI: "E800", ARC: "00",
-			CVM: "none"}, // its cryptogram looks like a card number
+			Cryptogram: "28CA0A961C31C4C0", CVM: "none"},
 		At: "20260302090100", Serial: testSerial, Reason: protocol.ReasonApproved,
 	}
 	if o != want {

@@ -44,7 +44,7 @@ func reply(change ...Message) Message {
 		FieldBatch: "0020", FieldTrace: "000123", FieldDate: "030226", FieldTime: "090100", FieldHostRef: "410818365803", FieldProximity: "2", FieldEntry: "07",
 		FieldTerminal: "TERM1", FieldTender: "010", FieldBrand: "VI", FieldGateway: "0000", FieldHostText: "APPROVED", FieldHost: "00",
 		FieldText: "COMPLETE", FieldMasked: "411111XXXXXX1111", FieldAID: "A0000000031010", FieldLabel: "VISA CREDIT",
-		FieldTVR: "0000008000", FieldTSI: "E800", FieldARC: "00", FieldCryptogram: "4111111111111111", FieldCVM: "1F0000",
+		FieldTVR: "0000008000", FieldTSI: "E800", FieldARC: "00", FieldCryptogram: "28CA0A961C31C4C0", FieldCVM: "1F0000",
 		FieldSerial: testSerial,
 	}
 	for _, c := range change {
