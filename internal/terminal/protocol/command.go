@@ -16,6 +16,9 @@ func (c Command) Sendable() bool {
 	case !isID(c.OriginalHostRef), !isID(c.OriginalTerminalRef), c.OriginalRef != "" && Ref(c.OriginalRef) == "":
 		return false
 	}
+	if !c.Health.within(c.Amount) || c.Kind != Sale && c.Health != (Health{}) {
+		return false
+	}
 	original := c.OriginalRef+c.OriginalHostRef+c.OriginalTerminalRef != ""
 	switch c.Kind {
 	case Sale:

@@ -19,11 +19,28 @@ type Command struct {
 	Amount  money.Amount // above zero, also for Void and Refund
 	Invoice string       // printed beside the reference; at most 16 letters, digits or '-'
 
+	Health Health // what of a sale is healthcare; sent where the profile says that the processor wants it
+
 	OriginalRef         string // of the sale: its own reference
 	OriginalHostRef     string // of the sale: what Void and Refund refer to
 	OriginalTerminalRef string // of the sale: the terminal's own number for it
 	OriginalToken       Token  // of the sale's card
 	AllowDuplicate      bool   // somebody has said that this is a second payment
+}
+
+// Health are the parts of a sale for which a health savings or flexible spending
+// account may pay. Their sum is what is healthcare of it.
+type Health struct {
+	Prescription, Vision, Clinic, Dental money.Amount
+}
+
+// Sum returns what is healthcare in all.
+func (h Health) Sum() money.Amount { return h.Prescription + h.Vision + h.Clinic + h.Dental }
+
+// within reports whether the parts are parts of an amount.
+func (h Health) within(whole money.Amount) bool {
+	return min(h.Prescription, h.Vision, h.Clinic, h.Dental) >= 0 &&
+		max(h.Prescription, h.Vision, h.Clinic, h.Dental) <= whole && h.Sum() <= whole
 }
 
 // Result says how a command ended.

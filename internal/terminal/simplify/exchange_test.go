@@ -223,13 +223,18 @@ func TestLookup(t *testing.T) {
 
 func TestCommandsThatAreRefused(t *testing.T) {
 	for name, spoil := range map[string]func(*protocol.Command){
-		"no reference":              func(c *protocol.Command) { c.Ref = "" },
-		"a padded reference":        func(c *protocol.Command) { c.Ref = "042" },
-		"a long reference":          func(c *protocol.Command) { c.Ref = "1234567890123" },
-		"no amount":                 func(c *protocol.Command) { c.Amount = 0 },
-		"an amount above the limit": func(c *protocol.Command) { c.Amount = money.Max + 1 },
-		"a void without original":   func(c *protocol.Command) { c.Kind, c.OriginalHostRef = protocol.Void, "1" },
-		"another kind":              func(c *protocol.Command) { c.Kind = "auth" },
+		"no reference":                func(c *protocol.Command) { c.Ref = "" },
+		"a padded reference":          func(c *protocol.Command) { c.Ref = "042" },
+		"a long reference":            func(c *protocol.Command) { c.Ref = "1234567890123" },
+		"no amount":                   func(c *protocol.Command) { c.Amount = 0 },
+		"an amount above the limit":   func(c *protocol.Command) { c.Amount = money.Max + 1 },
+		"a void without original":     func(c *protocol.Command) { c.Kind, c.OriginalHostRef = protocol.Void, "1" },
+		"more healthcare than amount": func(c *protocol.Command) { c.Health.Dental = c.Amount + 1 },
+		"negative healthcare":         func(c *protocol.Command) { c.Health = protocol.Health{Clinic: 100, Vision: -1} },
+		"a refund of healthcare": func(c *protocol.Command) {
+			c.Kind, c.OriginalRef, c.Health.Clinic = protocol.Refund, "7", 1
+		},
+		"another kind": func(c *protocol.Command) { c.Kind = "auth" },
 	} {
 		c := testCommand()
 		spoil(&c)

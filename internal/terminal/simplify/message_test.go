@@ -280,6 +280,17 @@ func TestRequests(t *testing.T) {
 	if got := d.compose(testCommand(), now); !maps.Equal(got, sale) {
 		t.Errorf("a sale is %v", got)
 	}
+	d.profile.Capabilities.HSA = true
+	hsa := maps.Clone(sale)
+	hsa[1074], hsa[1075], hsa[1076] = "00;4S;840;C;000000130.50", "00;4U;840;C;000000010.50", "00;4W;840;C;000000120.00"
+	c := testCommand()
+	c.Health = protocol.Health{Prescription: 1050, Clinic: 12000}
+	if got := d.compose(c, now); !maps.Equal(got, hsa) {
+		t.Errorf("a sale for a health account is %v", got)
+	}
+	if got := d.compose(testCommand(), now); !maps.Equal(got, sale) {
+		t.Errorf("a sale without healthcare is %v", got)
+	}
 	sale[FieldType] = "22"
 	if got := d.inquiry(testCommand(), now); !maps.Equal(got, sale) {
 		t.Errorf("an inquiry is %v, and should have all elements of the sale", got)

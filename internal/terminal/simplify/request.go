@@ -1,8 +1,10 @@
 package simplify
 
 import (
+	"fmt"
 	"time"
 
+	"coffer/internal/money"
 	"coffer/internal/terminal/protocol"
 )
 
@@ -49,10 +51,28 @@ func (d driver) compose(c protocol.Command, now time.Time) Message {
 		if d.profile.Capabilities.Partial {
 			m[FieldPartial] = "1"
 		}
+		if d.profile.Capabilities.HSA {
+			health(m, c.Health)
+		}
 	case protocol.Void:
 		m[FieldRef] = c.OriginalRef
 	}
 	return m
+}
+
+// health adds what of a sale is healthcare: the sum, then each part that there is
+// ("HSA Card API Fields": account type, amount type, currency, sign and amount).
+func health(m Message, h protocol.Health) {
+	f := FieldHealth
+	for _, part := range []struct {
+		typ    string
+		amount money.Amount
+	}{{"4S", h.Sum()}, {"4U", h.Prescription}, {"4V", h.Vision}, {"4W", h.Clinic}, {"4X", h.Dental}} {
+		if part.amount > 0 {
+			m[f] = fmt.Sprintf("00;%s;840;C;%09d.%02d", part.typ, part.amount/100, part.amount%100)
+			f++
+		}
+	}
 }
 
 // tenderCredit is what field 115 says of a credit card.
