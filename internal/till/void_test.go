@@ -3,8 +3,10 @@ package till_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"coffer/internal/money"
+	"coffer/internal/terminal/sim"
 	"coffer/internal/till"
 	"coffer/internal/till/tilltest"
 )
@@ -134,5 +136,28 @@ func TestReceiptNumbersHaveNoGaps(t *testing.T) {
 		if p.Receipt != uint64(i+1) {
 			t.Errorf("receipt %d, want %d", p.Receipt, i+1)
 		}
+	}
+}
+
+// TestVoidByToken: a PIN pad that names a card by a token hears it again when the
+// payment is voided, also when it is asked after a restart what became of that.
+func TestVoidByToken(t *testing.T) {
+	d := newDesk(t, func(o *sim.Options) { o.Protocol = sim.Simplify })
+	d.ready()
+	sale := d.await(d.begin(d.client(9000)), till.StageApproved)
+	if err := d.sim.Inject(sim.Fault{Kind: sim.PowerAfter, Message: "11", Delay: sim.Duration(300 * time.Millisecond)}); err != nil {
+		t.Fatal(err)
+	}
+	id, err := d.Till.Void(t.Context(), d.Cashier, till.Void{Command: tilltest.Command(), Original: sale.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.await(till.Payment{ID: id}, till.StageUnplugged)
+	d.reopen()
+	if v := d.await(till.Payment{ID: id}, till.StageApproved); v.Approved != 9000 || v.Title != "Voided" {
+		t.Errorf("the void is %+v", v)
+	}
+	for _, v := range d.sim.Violations() {
+		t.Errorf("the PIN pad complains: %+v", v)
 	}
 }

@@ -18,7 +18,7 @@ func simplifyProfile() protocol.Profile {
 	p := paxProfile()
 	p.ID, p.Protocol, p.Version = "sim-simplify-fast", string(sim.Simplify), "1.0"
 	p.Messages = []string{"02", "09", "11", "22", "73", "80"}
-	p.Timers.Answer = map[string]protocol.Millis{"02": 700, "09": 700, "11": 700, "22": 250, "73": 250, "80": 250}
+	p.Timers.Answer = map[string]protocol.Millis{"02": hurried, "09": hurried, "11": hurried, "22": 250, "73": 250, "80": 250}
 	p.Lookup = protocol.Lookup{NotFound: []string{"NO RECORDS FOUND"}, Proof: true}
 	p.Capabilities.Partial = true
 	return p
@@ -45,7 +45,7 @@ func paxProfile() protocol.Profile {
 		Messages: []string{"A00", "A14", "A35", "T00", "R02"},
 		Timers: protocol.Timers{
 			Ack: 400, Byte: 40, EOT: 60, Settle: 300,
-			Answer: map[string]protocol.Millis{"A00": 250, "T00": 700, "R02": 250},
+			Answer: map[string]protocol.Millis{"A00": 250, "T00": hurried, "R02": 250},
 			Cancel: 250, Whole: 1500, Quiet: 40, Drain: 200, Write: 250, RetryMin: 10, RetryMax: 80,
 		},
 		Retries: protocol.Retries{Send: 3, NAK: 3, EOT: 4},
@@ -53,13 +53,24 @@ func paxProfile() protocol.Profile {
 	}
 }
 
-// Unhurried returns Profile with time for a person at the terminal, and for a
-// busy machine to hear an ACK.
-func Unhurried() protocol.Profile {
-	p := Profile()
-	p.Timers.Answer["T00"], p.Timers.Whole, p.Timers.Ack = 20_000, 30_000, 3000
+// Unhurried returns the profile of a protocol ("" is PAX) with time for a person
+// at the terminal, and for a busy machine to hear an ACK.
+func Unhurried(speaks sim.Protocol) protocol.Profile {
+	if speaks == "" {
+		speaks = sim.PAX
+	}
+	p := profiles[speaks]()
+	p.Timers.Whole, p.Timers.Ack = 30_000, 3000
+	for message, limit := range p.Timers.Answer {
+		if limit == hurried {
+			p.Timers.Answer[message] = 20_000
+		}
+	}
 	return p
 }
+
+// hurried is how long the fast profiles wait for a money command's answer.
+const hurried = 700
 
 // Terminal returns the options of a simulated terminal to go with Profile.
 func Terminal(seed uint64) sim.Options {
