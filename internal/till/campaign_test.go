@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"testing"
 
+	"coffer/internal/terminal/sim"
 	"coffer/internal/till/tilltest"
 )
 
@@ -31,13 +32,18 @@ func child(args ...string) *exec.Cmd {
 	return c
 }
 
-// One thousand seeded payments amid faults of line, terminal and people, a
-// quarter of them with SIGKILL of the daemon at a journal event: nothing is
-// lost, nothing doubled, nothing stays unknown.
+// One thousand seeded payments amid faults of line, terminal and people, shared
+// by the protocols, a quarter of them with SIGKILL of the daemon at a journal
+// event: nothing is lost, nothing doubled, nothing stays unknown.
 func TestCampaign(t *testing.T) {
-	runs := 1000
+	for _, speaks := range sim.Protocols() {
+		t.Run(string(speaks), func(t *testing.T) { campaign(t, speaks, 1000/len(sim.Protocols())) })
+	}
+}
+
+func campaign(t *testing.T, speaks sim.Protocol, runs int) {
 	if testing.Short() {
-		runs = 64
+		runs = 48
 	}
 	dir, err := os.MkdirTemp("", "till") // short enough for sockets in it
 	if err != nil {
@@ -49,7 +55,7 @@ func TestCampaign(t *testing.T) {
 		}
 	})
 	r, err := tilltest.Run(t.Context(), tilltest.Campaign{
-		Runs: runs, Seed: 1, Kill: true, Child: child, Dir: dir,
+		Runs: runs, Seed: 1, Kill: true, Protocol: speaks, Child: child, Dir: dir,
 	})
 	if err != nil {
 		t.Error(err)
