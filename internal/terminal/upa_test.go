@@ -123,7 +123,7 @@ func TestUPA(t *testing.T) {
 // with one.
 func TestUPAFaultsOverTCP(t *testing.T) {
 	for _, kind := range []sim.Kind{
-		sim.HangUp, sim.Split, sim.Merge, sim.Gap, sim.Duplicate, sim.Oversize, sim.LateReply, sim.PowerBefore, sim.PowerAfter, sim.DropCommand,
+		sim.HangUp, sim.Split, sim.Merge, sim.Gap, sim.Duplicate, sim.LateReply, sim.PowerBefore, sim.PowerAfter, sim.DropCommand,
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
