@@ -24,6 +24,7 @@ func TestConfigSaysWhatToWrite(t *testing.T) {
 		"terminal name": {clinic + "[[terminal]]\naddress = \"serial:/dev/x\"\nprofile = \"sim-pax\"\n", "a name of its own"},
 		"terminal line": {clinic + "[[terminal]]\nname = \"a\"\naddress = \"/dev/x\"\nprofile = \"sim-pax\"\n", "address must be serial:/dev/"},
 		"profile":       {clinic + "[[terminal]]\nname = \"a\"\naddress = \"tcp:127.0.0.1:1\"\nprofile = \"none\"\n", "there is no profile \"none\""},
+		"merchant":      {clinic + "[[terminal]]\nname = \"a\"\naddress = \"tcp:127.0.0.1:1\"\nprofile = \"sim-simplify\"\nlocation = \"A,\\nB\"\n", "location and chain are up to 32"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "cofferd.toml")
