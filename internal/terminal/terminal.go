@@ -119,9 +119,6 @@ func driverOf(cfg Config, l pax.Line) (protocol.Driver, error) {
 	case "simplify":
 		return simplify.New(cfg.Profile, simplify.Line(l), cfg.Merchant)
 	case "upa":
-		if cfg.Dial == nil && l != pax.TCP {
-			return nil, protocol.ErrProfile // it is spoken over TCP only
-		}
 		return upa.New(cfg.Profile)
 	}
 	return nil, protocol.ErrProfile

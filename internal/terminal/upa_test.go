@@ -177,17 +177,3 @@ func TestUPACancel(t *testing.T) {
 	}
 	uncomplaining(t, s)
 }
-
-// TestUPAOnALine: a profile that is spoken over TCP only is of no use on a
-// serial line.
-func TestUPAOnALine(t *testing.T) {
-	p, err := firmwareconfig.Profile("sim-upa")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tm := terminal.Start(terminal.Config{Address: "serial:/dev/null", Profile: p})
-	defer tm.Close()
-	if o, err := tm.Run(t.Context(), saleOf("1"), terminal.Hooks{}); err != nil || o.Result != protocol.NotSent || o.Reason != protocol.ReasonForbidden {
-		t.Errorf("%+v %v", o, err)
-	}
-}
