@@ -42,6 +42,18 @@ const (
 	PaymentResolve     Action = "payment.resolve"
 	ReceiptRead        Action = "receipt.read"
 	ReceiptPrint       Action = "receipt.print"
+	CheckRead          Action = "check.read"
+	CheckDeposit       Action = "check.deposit"
+	CheckReturn        Action = "check.return"
+	DrawerRead         Action = "drawer.read"
+	DrawerOpen         Action = "drawer.open"
+	DrawerDrop         Action = "drawer.drop"
+	DrawerCount        Action = "drawer.count"
+	BatchState         Action = "batch.state"
+	SheetRead          Action = "sheet.read"
+	DaySeal            Action = "day.seal"
+	DaySign            Action = "day.sign"
+	WorkResolve        Action = "work.resolve"
 	BooksRead          Action = "books.read"
 	BooksSetup         Action = "books.setup"
 	BoxStatus          Action = "box.status"
@@ -98,6 +110,10 @@ var matrix string
 func Matrix() string { return matrix }
 
 var policy = parse(matrix)
+
+// Grants reports whether some entity exists for which the role alone could be
+// allowed the action: who else could do what somebody must not do twice.
+func Grants(role Role, action Action) bool { return policy[action][role] != no }
 
 // parse reads the matrix; it panics on text that is not one, since the text is
 // part of the program.

@@ -15,6 +15,7 @@ import (
 const (
 	Drawers      ledger.Code = "1000"
 	Bank         ledger.Code = "1010"
+	Checks       ledger.Code = "1050"
 	CardClearing ledger.Code = "1060"
 	Receivables  ledger.Code = "1100"
 	Credits      ledger.Code = "2100"
@@ -22,7 +23,9 @@ const (
 	Individual   ledger.Code = "4000"
 	Evaluation   ledger.Code = "4010"
 	Group        ledger.Code = "4030"
+	OtherIncome  ledger.Code = "4190"
 	SlidingScale ledger.Code = "4910"
+	OverShort    ledger.Code = "6120"
 )
 
 // Books answers people's questions about the journal.

@@ -152,3 +152,17 @@ func personOf(tx *vault.Tx, id ident.ID[ident.Staff]) (personRow, error) {
 	}
 	return row, err
 }
+
+// Holders returns the members of staff who hold a role.
+func Holders(tx *vault.Tx, role access.Role) ([]Staff, error) {
+	var holders []Staff
+	for row, err := range people.All(tx) {
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(row.Shared.Roles, role) {
+			holders = append(holders, row.Shared.staff())
+		}
+	}
+	return holders, nil
+}

@@ -12,6 +12,13 @@ const (
 	EventChargeNoShow  Event = "charge.noshow"
 	EventPaymentCard   Event = "payment.card"
 	EventPaymentCash   Event = "payment.cash"
+	EventPaymentCheck  Event = "payment.check"
+	EventCheckDeposit  Event = "check.deposit"
+	EventCheckReturn   Event = "check.return"
+	EventChargeReturn  Event = "charge.return"
+	EventDrawerFloat   Event = "drawer.float"
+	EventDrawerDrop    Event = "drawer.drop"
+	EventDrawerCount   Event = "drawer.count"
 	EventCreditApply   Event = "credit.apply"
 	EventCreditRelease Event = "credit.release"
 	EventRefund        Event = "refund"
@@ -24,6 +31,13 @@ var events = map[Event]string{
 	EventChargeNoShow:  "No-show fee",
 	EventPaymentCard:   "Card payment",
 	EventPaymentCash:   "Cash payment",
+	EventPaymentCheck:  "Check payment",
+	EventCheckDeposit:  "Checks deposited",
+	EventCheckReturn:   "Deposited check taken back by the bank",
+	EventChargeReturn:  "Returned-check fee",
+	EventDrawerFloat:   "Float put into a drawer",
+	EventDrawerDrop:    "Cash taken out for the bank",
+	EventDrawerCount:   "Drawer over or short",
 	EventCreditApply:   "Credit applied",
 	EventCreditRelease: "Payment moved to credit",
 	EventRefund:        "Refund",
@@ -39,7 +53,7 @@ func (e Event) Label() string { return events[e] }
 
 // IsReceipt reports whether the event is money received from a client.
 func (e Event) IsReceipt() bool {
-	return e == EventPaymentCard || e == EventPaymentCash
+	return e == EventPaymentCard || e == EventPaymentCash || e == EventPaymentCheck
 }
 
 // Events returns the vocabulary, for filters; the order is not defined.

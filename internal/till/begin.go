@@ -24,6 +24,7 @@ type intent struct {
 	terminal ident.ID[ident.Terminal]
 	again    bool     // a person confirmed a second payment
 	dueOnly  bool     // more than is due is refused
+	check    string   // number of a check
 	of       *attempt // the payment to give back
 }
 
@@ -157,8 +158,8 @@ func (t *Till) intend(tx *vault.Tx, in intent) (begun, error) {
 	if err := overDue(tx, in); err != nil {
 		return begun{}, err
 	}
-	if in.tender == TenderCash {
-		return t.takeCash(tx, in)
+	if in.tender != TenderCard {
+		return t.takeAtDesk(tx, in)
 	}
 	lane, ok := t.lanes[in.terminal]
 	if !ok {
@@ -175,7 +176,7 @@ func sameIntent(a *attempt, in intent) error {
 	same := a.Kind == in.kind
 	switch in.kind {
 	case KindSale:
-		same = same && a.Client == in.client && a.Amount == in.amount && a.Tender == in.tender
+		same = same && a.Client == in.client && a.Amount == in.amount && a.Tender == in.tender && a.Check == in.check
 	case KindRefund:
 		same = same && a.Original == in.original && a.Amount == in.amount
 	default:
@@ -248,12 +249,14 @@ func returning(tx *vault.Tx, in intent) (intent, error) {
 		return in, ErrNotPayment
 	case in.kind == KindRefund && a.Tender != TenderCard:
 		return in, ErrNotPayment
+	case a.Deposit != 0:
+		return in, ErrDeposited
 	case in.kind == KindVoid:
 		in.amount = left
 	case in.amount > left:
 		return in, ErrRefundTooMuch
 	}
-	in.client, in.tender, in.of = a.Client, a.Tender, a
+	in.client, in.tender, in.check, in.of = a.Client, a.Tender, a.Check, a
 	if in.terminal.IsZero() {
 		in.terminal = a.Terminal
 	}
@@ -269,7 +272,7 @@ func attemptOf(tx *vault.Tx, in intent) (attempt, error) {
 	return attempt{
 		ID: ident.New[ident.Attempt](tx.Now()), Command: in.command, Client: in.client,
 		Account: string(client.Account), Kind: in.kind, Tender: in.tender, Amount: in.amount,
-		Original: in.original, Again: in.again, Tendered: in.tendered,
+		Original: in.original, Again: in.again, Tendered: in.tendered, Check: in.check,
 		State: Created, At: tx.Now(), Cashier: tx.Agent().Name(), Staff: tx.Agent().StaffID(),
 	}, nil
 }

@@ -115,7 +115,7 @@ func checkMoved(tx *vault.Tx, a *attempt) (string, error) {
 func moved(e ledger.Entry, a *attempt) money.Amount {
 	var sum money.Amount
 	for _, p := range e.Postings {
-		if p.Account == books.CardClearing || p.Account == books.Drawers {
+		if p.Account == books.CardClearing || p.Account == books.Drawers || p.Account == books.Checks {
 			sum += p.Amount
 		}
 	}

@@ -31,6 +31,23 @@ type CashSale struct {
 	DueOnly          bool
 }
 
+// CheckSale takes a check. Number is the one printed on it.
+type CheckSale struct {
+	Command          ident.ID[ident.Command]
+	Client           ident.ID[ident.Client]
+	Amount           money.Amount
+	Number           string
+	ConfirmDuplicate bool
+	DueOnly          bool
+}
+
+// CheckReturn records that the bank returned a check.
+type CheckReturn struct {
+	Command ident.ID[ident.Command]
+	Attempt ident.ID[ident.Attempt]
+	Fee     money.Amount // charged to the client; zero: none
+}
+
 // Void takes back a whole payment: at the terminal for a card payment (only
 // before its batch is closed; else the terminal declines and Refund is due),
 // out of the drawer for a cash payment.

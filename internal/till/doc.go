@@ -1,4 +1,5 @@
-// Package till takes payments at the desk: by card at a terminal, and in cash.
+// Package till takes payments at the desk: by card at a terminal, in cash, and
+// by check, which it follows to the bank and, if it must be, back.
 //
 // Its promise: money that moved at a terminal stands in the books exactly once,
 // whatever fails in between. It keeps it with a journal. Every attempt to take

@@ -42,6 +42,20 @@ var (
 	ErrNotPayment = fault.New(fault.Conflict, "Only an approved payment that was not voided can be given back.")
 	// ErrRefundTooMuch: more than what is left of the payment.
 	ErrRefundTooMuch = fault.New(fault.Invalid, "That is more than what is left of this payment. Enter a smaller amount.")
+	// ErrDrawer: the cash to give back was taken out of its drawer.
+	ErrDrawer = fault.New(fault.Conflict, "The drawer does not hold this money any more: it was taken out for the bank. Ask the accountant to give it back another way.")
+	// ErrCheck: a check needs its number.
+	ErrCheck = fault.New(fault.Invalid, "Enter the number printed on the check, in digits.")
+	// ErrDeposited: a check that is at the bank cannot be given back.
+	ErrDeposited = fault.New(fault.Conflict, "This check was taken to the bank already. If the bank returns it, record that.")
+	// ErrNotDeposited: only a check at the bank can be returned, once.
+	ErrNotDeposited = fault.New(fault.Conflict, "Only a check that was taken to the bank can be returned by it, and only once.")
+	// ErrNoChecks: a deposit names no check, too many, or one that is not waiting.
+	ErrNoChecks = fault.New(fault.Conflict, "Choose the checks to deposit among those that are waiting, at most 50 for one slip.")
+	// ErrFee: the fee is negative or above FeeMax.
+	ErrFee = fault.New(fault.Invalid, "The fee for a returned check may be at most %v. Correct it, or enter 0.00.", FeeMax)
+	// ErrTookToday: rule 2 of the separation of duties.
+	ErrTookToday = fault.New(fault.Denied, "You took a payment of this account today, so another person must record this.")
 	// ErrNoChoice: the payment asks no question (any more).
 	ErrNoChoice = fault.New(fault.Conflict, "This payment waits for no answer any more. Reload the page.")
 	// ErrNotManual: the payment needs no decision by people.

@@ -22,8 +22,9 @@ type Tender string
 
 // The tenders.
 const (
-	TenderCard Tender = "card"
-	TenderCash Tender = "cash"
+	TenderCard  Tender = "card"
+	TenderCash  Tender = "cash"
+	TenderCheck Tender = "check"
 )
 
 // Stage is what the cashier is told about a payment. It is derived from the
@@ -72,6 +73,7 @@ type Payment struct {
 	Due       money.Amount // the client's balance now; negative is a credit
 	Tendered  money.Amount // cash handed over
 	Change    money.Amount // cash handed back
+	Check     string       // number of the check
 
 	Stage Stage
 	Title string // a few words: "Approved"
@@ -83,6 +85,7 @@ type Payment struct {
 	MayCancel bool // the cancel button is armed
 	MayVoid   bool // the payment can be voided
 	Voided    bool // the payment was taken back whole
+	Bounced   bool // the bank returned the check
 	MayRefund bool // the payment can be refunded
 	Choice    bool // a person must answer the duplicate question (AnswerSame, AnswerSecond)
 

@@ -14,12 +14,14 @@ func source(a *attempt) string { return "attempt/" + a.ID.String() }
 func sub(a *attempt) ledger.Sub { return ledger.Sub(a.Account) }
 
 // moneySide is the account that the money comes to or goes from: card clearing
-// by the terminal, whose batches bear its serial number, or the drawer of the
-// cashier.
+// by the terminal, whose batches bear its serial number, the drawer of the
+// cashier, or the checks to deposit.
 func moneySide(a *attempt) ledger.Posting {
 	switch {
 	case a.Tender == TenderCash:
 		return ledger.Posting{Account: books.Drawers, Sub: ledger.Sub(a.Cashier)}
+	case a.Tender == TenderCheck:
+		return ledger.Posting{Account: books.Checks}
 	case a.Serial != "":
 		return ledger.Posting{Account: books.CardClearing, Sub: ledger.Sub(a.Serial)}
 	}
@@ -39,6 +41,9 @@ func draft(tx *vault.Tx, a *attempt) (ledger.Draft, error) {
 		rest, err = books.Refund(tx, sub(a), a.Amount)
 	case a.Tender == TenderCash:
 		d.Event, side.Amount = ledger.EventPaymentCash, a.Amount
+		rest, err = books.Receipt(tx, sub(a), a.Amount)
+	case a.Tender == TenderCheck:
+		d.Event, side.Amount = ledger.EventPaymentCheck, a.Amount
 		rest, err = books.Receipt(tx, sub(a), a.Amount)
 	default:
 		d.Event, side.Amount = ledger.EventPaymentCard, a.Amount

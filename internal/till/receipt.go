@@ -28,7 +28,8 @@ type Receipt struct {
 	Tendered  money.Amount // cash
 	Change    money.Amount // cash
 
-	Card     Card   // zero for cash
+	Card     Card   // zero for cash and checks
+	Check    string // number of the check
 	Original uint64 // of a void or refund: the number of the receipt it takes back
 	Cashier  string // sign-in name of the person who began it
 	Voided   bool   // the payment was taken back since: mark it "VOIDED"

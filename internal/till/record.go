@@ -98,6 +98,10 @@ type attempt struct {
 	OfTerm string `cbor:"56,keyasint,omitempty"` // terminal's numbers of the payment it gives back
 	OfRef  string `cbor:"57,keyasint,omitempty"` // and that payment's reference
 
+	Check   string                  `cbor:"57,keyasint,omitempty"` // number printed on the check
+	Deposit uint64                  `cbor:"58,keyasint,omitempty"` // slip with which it went to the bank
+	Bounced ident.ID[ident.Command] `cbor:"59,keyasint"`           // recorded that the bank returned it
+
 	Proposal *proposal `cbor:"60,keyasint,omitempty"` // first person's decision
 }
 
@@ -135,7 +139,7 @@ func (a *attempt) unresolved() bool {
 
 // left returns what of a payment was not given back.
 func (a *attempt) left() money.Amount {
-	if a.Voided || !a.Result.moved() || a.Kind != KindSale {
+	if a.Voided || !a.Bounced.IsZero() || !a.Result.moved() || a.Kind != KindSale {
 		return 0
 	}
 	return a.Approved - a.Returned
@@ -170,6 +174,7 @@ type (
 // The indexes of attempts.
 const (
 	indexID       = "id"
+	indexWaiting  = "waiting" // checks that are not deposited
 	indexCommand  = "command"
 	indexRef      = "ref"
 	indexClient   = "client"   // client and time
@@ -197,6 +202,7 @@ var attempts = vault.NewTable(vault.BucketAttempts,
 	vault.NewIndex(indexTerminal, func(r attemptRow) []string { return only(r.Shared.atTerminal(), r.Shared.Terminal.String()) }),
 	vault.NewIndex(indexState, func(r attemptRow) []string { return only(r.Shared.State != Closed, string(r.Shared.State)) }),
 	vault.NewIndex(indexHost, func(r attemptRow) []string { return only(r.Shared.HostRef != "", r.Shared.HostRef) }),
+	vault.NewIndex(indexWaiting, func(r attemptRow) []string { return only(r.Shared.waits(), string(TenderCheck)) }),
 	vault.NewIndex(indexDay, func(r attemptRow) []string { return []string{timeKey(r.Shared.At)} }),
 )
 

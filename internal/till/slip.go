@@ -31,6 +31,7 @@ type receiptHead struct {
 	Clinic    string                  `cbor:"14,keyasint"`
 	Account   string                  `cbor:"15,keyasint"`
 	Cashier   string                  `cbor:"16,keyasint"`
+	Check     string                  `cbor:"17,keyasint,omitempty"`
 }
 
 // receiptBody is what a receipt says of the client's card. It is sealed under
@@ -76,7 +77,7 @@ func (t *Till) writeReceipt(tx *vault.Tx, a *attempt, body receiptBody) error {
 	head := receiptHead{
 		Number: number, Attempt: a.ID, Client: a.Client, Kind: a.Kind, Tender: a.Tender,
 		At: tx.Now(), Date: tx.Today(), Amount: a.Approved, Requested: a.Amount,
-		Balance: balance.Net(), Clinic: t.clinic, Account: a.Account, Cashier: a.Cashier,
+		Balance: balance.Net(), Clinic: t.clinic, Account: a.Account, Cashier: a.Cashier, Check: a.Check,
 	}
 	if a.Tender == TenderCash && a.Kind == KindSale {
 		head.Tendered, head.Change = a.Tendered, a.Tendered-a.Amount
@@ -167,7 +168,7 @@ func receiptOf(tx *vault.Tx, id ident.ID[ident.Attempt]) (Receipt, error) {
 		Number: h.Number, Attempt: h.Attempt, Client: h.Client, Clinic: h.Clinic, Account: h.Account,
 		Kind: h.Kind, Tender: h.Tender, At: h.At.In(tx.Now().Location()), Date: h.Date,
 		Amount: h.Amount, Requested: h.Requested, Balance: h.Balance, Tendered: h.Tendered,
-		Change: h.Change, Card: row.Private.Card, Original: h.Original, Cashier: h.Cashier,
+		Change: h.Change, Card: row.Private.Card, Original: h.Original, Cashier: h.Cashier, Check: h.Check,
 		Voided: attempt.Shared.Voided,
 	}
 	for _, err := range copies.Find(tx, indexNumber, vault.Uint64Key(h.Number)) {

@@ -110,7 +110,7 @@ func orDefault(d, or time.Duration) time.Duration {
 
 // Tables returns what the till keeps, for opening the vault.
 func Tables() []vault.AnyTable {
-	return []vault.AnyTable{attempts, attemptEvents, receipts, copies, counters, strays, holds}
+	return []vault.AnyTable{attempts, attemptEvents, receipts, copies, counters, strays, holds, deposits}
 }
 
 // Close stops the till and its terminals. It takes no new payment, waits for

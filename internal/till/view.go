@@ -70,7 +70,8 @@ func (t *Till) view(tx *vault.Tx, a *attempt) (Payment, error) {
 		Terminal: a.Terminal, Amount: a.Amount, Approved: a.Approved, Due: balance.Net(),
 		Tendered: a.Tendered, AuthCode: a.AuthCode, Receipt: a.Receipt, Ref: a.Ref,
 		Started: a.At.In(tx.Now().Location()),
-		Choice:  a.asks(), MayVoid: a.left() == a.Approved && a.left() > 0, Voided: a.Voided,
+		Choice:  a.asks(), MayVoid: a.left() == a.Approved && a.left() > 0 && a.Deposit == 0, Voided: a.Voided,
+		Check: a.Check, Bounced: !a.Bounced.IsZero(),
 		MayRefund: a.left() > 0 && a.Tender == TenderCard,
 	}
 	if a.Tender == TenderCash && a.Kind == KindSale {
@@ -100,7 +101,7 @@ func (t *Till) view(tx *vault.Tx, a *attempt) (Payment, error) {
 
 // cardFacts adds what the receipt knows of the card.
 func cardFacts(tx *vault.Tx, a *attempt, p *Payment) error {
-	if a.Receipt == 0 || a.Tender == TenderCash {
+	if a.Receipt == 0 || a.Tender != TenderCard {
 		return nil
 	}
 	row, ok, err := receipts.First(tx, indexAttempt, a.ID.String())
@@ -215,6 +216,13 @@ func final(s Stage) bool {
 // words returns what a stage says. A decline or a refusal of the terminal says
 // why, in the words of its reason.
 func words(a *attempt, s Stage) (title, what, next string) {
+	if a.Tender == TenderCheck && !a.Bounced.IsZero() {
+		return bouncedWords.title, bouncedWords.words, bouncedWords.next
+	}
+	if a.Tender == TenderCheck && !a.Voided {
+		w := checkWords[a.Kind]
+		return w.title, w.words, w.next
+	}
 	if a.Tender == TenderCash && !a.Voided {
 		w := cashWords[a.Kind]
 		return w.title, w.words, w.next
@@ -248,6 +256,8 @@ var eventWords = map[string]string{
 	"proposed":         "A first person decided",
 	"voided":           "Voided",
 	"refunded":         "Refunded",
+	"deposited":        "Taken to the bank",
+	"returned":         "Returned by the bank",
 }
 
 var resultWords = map[Result]string{

@@ -105,6 +105,14 @@ var cashWords = map[Kind]text{
 	KindVoid: {"Cash given back", "The cash payment was taken back.", "Give the money and the receipt."},
 }
 
+// checkWords says what became of a check; bouncedWords of one that came back.
+var checkWords = map[Kind]text{
+	KindSale: {"Paid by check", "The check is in the books and waits for its deposit.", "Give the receipt. Put the check with those to deposit."},
+	KindVoid: {"Check given back", "The check was taken back before its deposit.", "Give the check and the receipt."},
+}
+
+var bouncedWords = text{"Check returned", "The bank returned this check. What it had paid is due again.", "Look at the client's account, and ask for another payment."}
+
 // topic is what the doorbell rings when a payment has changed. It carries the
 // identifier and nothing else.
 func topic(id ident.ID[ident.Attempt]) string { return "payment " + id.String() }

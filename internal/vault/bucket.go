@@ -62,7 +62,7 @@ func ownBucket(id uint16) bool { return id < 0x0010 || id >= auditID && id <= 0x
 
 // The buckets of the record floor and above. An ID is never used again for
 // another thing. Reserved, as the design names them: 0x0014 settings, 0x0015
-// commands, 0x0044 drawers, 0x0045 payments.
+// commands, 0x0045 payments.
 var (
 	BucketStaff         = Bucket{0x0010, "staff", Identity, K, 1}
 	BucketSessions      = Bucket{0x0011, "sessions", Tokens, K, 1}
@@ -89,6 +89,14 @@ var (
 	BucketTillCounters  = Bucket{0x0048, "till counters", Ledger, D1, 1}
 	BucketReceiptCopies = Bucket{0x0049, "receipt copies", Ledger, D2, 1}
 	BucketStrays        = Bucket{0x004A, "stray approvals", Ledger, D2, 1}
+	BucketDeposits      = Bucket{0x004B, "deposits", Ledger, D2, 1}
+	BucketDrawerCounts  = Bucket{0x0044, "drawer counts", Ledger, D1, 1}
+	BucketDaySheets     = Bucket{0x0050, "day sheets", Ledger, D2, 1}
+	BucketDaySeals      = Bucket{0x0051, "day seals", Ledger, D0, 1}
+	BucketBatches       = Bucket{0x0052, "terminal batches", Ledger, D1, 1}
+	BucketWorkItems     = Bucket{0x0053, "work items", Ledger, D1, 1}
+	BucketWaivers       = Bucket{0x0054, "waivers", Ledger, D1, 1}
+	BucketSheetCount    = Bucket{0x0055, "sheet count", Ledger, D0, 1}
 )
 
 // auditBucket describes the bucket of the audit trail to the record format.

@@ -10,7 +10,9 @@ import (
 
 	"coffer/internal/access"
 	"coffer/internal/books"
+	"coffer/internal/duty"
 	"coffer/internal/ident"
+	"coffer/internal/identity"
 	"coffer/internal/ledger"
 	"coffer/internal/money"
 	"coffer/internal/phi"
@@ -51,7 +53,7 @@ type Desk struct {
 // Tables returns all that a desk keeps.
 func Tables() []vault.AnyTable {
 	var all []vault.AnyTable
-	for _, part := range [][]vault.AnyTable{books.Tables(), roster.Tables(), till.Tables()} {
+	for _, part := range [][]vault.AnyTable{identity.Tables(), duty.Tables(), books.Tables(), roster.Tables(), till.Tables()} {
 		all = append(all, part...)
 	}
 	return all
