@@ -136,6 +136,7 @@ func printVerification(p *printer, v ops.Verification) {
 	p.pair("store", fmt.Sprintf("%d pages, %d records, %d keys read", v.Store.Pages, v.Store.Records, v.Store.Keys))
 	p.pair("books", fmt.Sprintf("%d entries, %d postings, %d open items, %d pending", v.Books.Entries, v.Books.Postings, v.Books.Items, v.Books.Pending))
 	p.pair("payments", fmt.Sprintf("%d attempts compared with the books", v.Payments.Attempts))
+	p.pair("days", fmt.Sprintf("%d sealed, each folded anew from the journal", v.Days.Sheets))
 	p.pair("audit", fmt.Sprintf("%d events, root %s", v.Audit.Events, v.Audit.Root))
 	for _, f := range v.Findings {
 		p.pair("FOUND", fmt.Sprintf("%s, %s %d: %s", f.Part, f.Where, f.Position, f.What))

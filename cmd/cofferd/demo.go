@@ -109,7 +109,7 @@ func furnishSample(ctx context.Context, s demo.Sample) error {
 	if err = box.till.Recover(ctx); err == nil {
 		err = demo.Furnish(ctx, demo.Clinic{
 			Issuer: issuer, Identity: box.identity, Roster: box.roster, Schedule: box.schedule,
-			Billing: box.billing, Till: box.till, Terminal: id, Clock: clock, Seed: s.Seed, Changed: changed,
+			Billing: box.billing, Till: box.till, Day: box.day, Terminal: id, Clock: clock, Seed: s.Seed, Changed: changed,
 		}, present, s.Dir)
 	}
 	return firstError(err, box.close(ctx))

@@ -14,6 +14,8 @@ import (
 	"coffer/internal/backup"
 	"coffer/internal/billing"
 	"coffer/internal/books"
+	"coffer/internal/day"
+	"coffer/internal/duty"
 	"coffer/internal/ident"
 	"coffer/internal/identity"
 	"coffer/internal/ops"
@@ -29,7 +31,7 @@ import (
 func tables() []vault.AnyTable {
 	return slices.Concat(
 		identity.Tables(), roster.Tables(), schedule.Tables(),
-		books.Tables(), billing.Tables(), till.Tables(), ops.Tables(),
+		duty.Tables(), books.Tables(), billing.Tables(), till.Tables(), day.Tables(), ops.Tables(),
 		[]vault.AnyTable{authorities},
 	)
 }
@@ -69,6 +71,7 @@ type clinic struct {
 	books    *books.Books
 	billing  *billing.Billing
 	till     *till.Till
+	day      *day.Day
 
 	terminals []*terminal.Terminal
 	key       *seal.Key
@@ -84,6 +87,7 @@ func furnish(c Config, v *vault.Vault, issuer access.Issuer, terminals []*termin
 		till: till.New(till.Options{
 			Vault: v, Agent: people.System("till"), Terminals: terminals, Clinic: c.Clinic, Bell: bell, Log: log,
 		}),
+		day: day.New(day.Options{Vault: v, Agent: people.System("day"), Location: c.Clinic, Log: log}),
 	}
 }
 

@@ -130,7 +130,7 @@ func TestCheckRefusals(t *testing.T) {
 func (w *world) soundTill() {
 	w.Helper()
 	w.do(func(tx *vault.Tx) error {
-		found, err := till.Check(tx)
+		found, _, err := till.Check(tx)
 		for _, f := range found {
 			w.Errorf("payment %v: %s", f.Attempt, f.What)
 		}

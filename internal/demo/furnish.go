@@ -13,8 +13,10 @@ import (
 	"coffer/internal/access"
 	"coffer/internal/billing"
 	"coffer/internal/civil"
+	"coffer/internal/day"
 	"coffer/internal/ident"
 	"coffer/internal/identity"
+	"coffer/internal/money"
 	"coffer/internal/phi"
 	"coffer/internal/roster"
 	"coffer/internal/schedule"
@@ -54,6 +56,7 @@ type Clinic struct {
 	Schedule *schedule.Schedule
 	Billing  *billing.Billing
 	Till     *till.Till
+	Day      *day.Day
 	Terminal ident.ID[ident.Terminal]
 	Clock    *Clock
 	Seed     uint64
@@ -78,6 +81,7 @@ type furnisher struct {
 	rostered []roster.Client
 	sessions map[int]int  // sessions held, by client
 	owing    map[int]bool // clients of this morning, who have not paid for a while
+	cash     money.Amount // in the drawer of the desk
 }
 
 // Furnish posts the sample clinic into an empty store: staff, clients, and
@@ -97,9 +101,16 @@ func Furnish(ctx context.Context, c Clinic, present time.Time, dir string) error
 	if err := f.enrol(ctx, first); err != nil {
 		return fmt.Errorf("cannot enrol the sample clients: %w", err)
 	}
-	for day := first; day <= today; day++ {
-		if err := f.live(ctx, day, day == today, present); err != nil {
-			return fmt.Errorf("cannot post %s: %w", day, err)
+	for date := first; date <= today; date++ {
+		if err := f.live(ctx, date, date == today, present); err != nil {
+			return fmt.Errorf("cannot post %s: %w", date, err)
+		}
+		if date == today {
+			break
+		}
+		f.Clock.set(date.In(present.Location()).Add(18 * time.Hour))
+		if err := f.evening(ctx); err != nil {
+			return fmt.Errorf("cannot close %s: %w", date, err)
 		}
 	}
 	f.Clock.set(present)
@@ -212,6 +223,27 @@ func early(sinceMidnight time.Duration) time.Duration {
 	return min(max(11*time.Hour-sinceMidnight, 0), startTimes[0]).Truncate(30 * time.Minute)
 }
 
+// evening counts the drawer, takes the cash to the bank and has the accountant
+// close the day, if there is something to close.
+func (f *furnisher) evening(ctx context.Context) error {
+	desk, accountant := f.as("desk"), f.as("books")
+	due, err := f.Day.Next(ctx, accountant)
+	if err != nil || due.Sheet.Last == due.Sheet.After {
+		return err
+	}
+	if f.cash > 0 {
+		if _, err := f.Day.Count(ctx, desk, ident.New[ident.Command](f.Clock.Now()), []day.Pieces{{Value: 1, Count: uint32(f.cash)}}); err != nil {
+			return err
+		}
+		if err := f.Day.Drop(ctx, desk, ident.New[ident.Command](f.Clock.Now()), f.cash); err != nil {
+			return err
+		}
+		f.cash = 0
+	}
+	_, err = f.Day.Seal(ctx, accountant, due.Day)
+	return err
+}
+
 // hold ends one appointment: the client came or did not, is charged, and pays
 // as is the client's habit.
 func (f *furnisher) hold(ctx context.Context, client int, appointment ident.ID[ident.Appointment], missed, unpaid bool) error {
@@ -250,6 +282,7 @@ func (f *furnisher) pay(ctx context.Context, client int) error {
 	command := ident.New[ident.Command](f.Clock.Now())
 	if f.clients[client].habit == paysCash {
 		_, err := f.Till.Cash(ctx, desk, till.CashSale{Command: command, Client: id, Amount: dues[id]})
+		f.cash += dues[id]
 		return err
 	}
 	attempt, err := f.Till.Begin(ctx, desk, till.Sale{Command: command, Client: id, Amount: dues[id], Terminal: f.Terminal})

@@ -7,6 +7,7 @@ import (
 
 	"coffer/internal/access"
 	"coffer/internal/books"
+	"coffer/internal/day"
 	"coffer/internal/fault"
 	"coffer/internal/seal"
 	"coffer/internal/till"
@@ -18,11 +19,12 @@ type BooksVerified struct {
 	OK       bool            `json:"ok"`
 	Books    BooksChecked    `json:"books"`
 	Payments PaymentsChecked `json:"payments"`
+	Days     DaysChecked     `json:"days"`
 	Findings []PartFinding   `json:"findings,omitempty"`
 }
 
 // CheckBooks folds the whole journal anew and compares every balance, open
-// item and payment with it. It runs each night and on demand; its result is
+// item, payment and sealed day with it. It runs each night and on demand; its result is
 // kept and on record.
 func (o *Ops) CheckBooks(ctx context.Context, agent access.Agent) (BooksVerified, error) {
 	store, err := o.open(ctx, agent, access.BooksCheck)
@@ -31,13 +33,17 @@ func (o *Ops) CheckBooks(ctx context.Context, agent access.Agent) (BooksVerified
 	}
 	var report books.Report
 	var payments []till.Finding
+	var sheets []day.Finding
 	b := BooksVerified{Findings: []PartFinding{}}
 	err = store.Vault.View(ctx, request(agent, access.BooksCheck), func(tx *vault.Tx) error {
 		var err error
 		if report, err = books.Check(tx); err != nil || store.Till == nil {
 			return err
 		}
-		payments, b.Payments.Attempts, err = till.Check(tx)
+		if payments, b.Payments.Attempts, err = till.Check(tx); err != nil || store.Day == nil {
+			return err
+		}
+		sheets, b.Days.Sheets, err = day.Check(tx)
 		return err
 	})
 	var f *fault.Error
@@ -47,7 +53,7 @@ func (o *Ops) CheckBooks(ctx context.Context, agent access.Agent) (BooksVerified
 		return BooksVerified{}, err
 	}
 	b.Books = booksChecked(report)
-	b.Findings = slices.Concat(b.Findings, booksFindings(report), paymentFindings(payments))
+	b.Findings = slices.Concat(b.Findings, booksFindings(report), paymentFindings(payments), sheetFindings(sheets))
 	b.OK = len(b.Findings) == 0
 	r := upkeepRecord{Chore: choreBooks, OK: b.OK}
 	if !b.OK {

@@ -10,6 +10,7 @@ import (
 	"coffer/internal/access"
 	"coffer/internal/backup"
 	"coffer/internal/books"
+	"coffer/internal/day"
 	"coffer/internal/fault"
 	"coffer/internal/host"
 	"coffer/internal/seal"
@@ -46,6 +47,7 @@ type Store struct {
 	Vault       *vault.Vault
 	Books       *books.Books
 	Till        *till.Till  // nil: payments are not compared with the books
+	Day         *day.Day    // nil: day sheets are not compared with the books
 	Key         *seal.Key   // the root key, while the store is open
 	Seal        seal.Status // as it was at the unseal
 	Terminals   []*terminal.Terminal

@@ -8,6 +8,7 @@ import (
 
 	"coffer/internal/access"
 	"coffer/internal/books"
+	"coffer/internal/day"
 	"coffer/internal/fault"
 	"coffer/internal/ident"
 	"coffer/internal/till"
@@ -21,6 +22,7 @@ type Verification struct {
 	Store    StoreChecked    `json:"store"`
 	Books    BooksChecked    `json:"books"`
 	Payments PaymentsChecked `json:"payments"`
+	Days     DaysChecked     `json:"days"`
 	Audit    AuditChecked    `json:"audit"`
 	Findings []PartFinding   `json:"findings"`
 }
@@ -47,6 +49,11 @@ type PaymentsChecked struct {
 	Attempts uint64 `json:"attempts"` // each compared with its ledger entries
 }
 
+// DaysChecked is what was read of the sealed days, counted.
+type DaysChecked struct {
+	Sheets uint64 `json:"sheets"` // each chained to the one before and folded anew from the journal
+}
+
 // AuditChecked is what was read of the audit trail.
 type AuditChecked struct {
 	Events uint64 `json:"events"`
@@ -55,14 +62,15 @@ type AuditChecked struct {
 
 // PartFinding is something that is not as it was written.
 type PartFinding struct {
-	Part     string `json:"part"`     // "store", "audit", "books" or "payments"
+	Part     string `json:"part"`     // "store", "audit", "books", "payments" or "days"
 	Where    string `json:"where"`    // which bucket or structure, "entry", or a payment's identifier
-	Position uint64 `json:"position"` // page, record, key, event or entry number; 0 of a payment
+	Position uint64 `json:"position"` // page, record, key, event, entry or sheet number; 0 of a payment
 	What     string `json:"what"`
 }
 
-// Verify reads and checks the whole store, the audit tree, the books, and every
-// payment against the books. It returns a Verification with OK false and its findings when something is
+// Verify reads and checks the whole store, the audit tree, the books, every
+// payment against the books, and every sealed day against the journal. It
+// returns a Verification with OK false and its findings when something is
 // wrong, and an error only when it could not look. Payments go on meanwhile.
 // It is refused as Sealed while there is no store, with the reason.
 func (o *Ops) Verify(ctx context.Context, agent access.Agent) (Verification, error) {
@@ -90,7 +98,7 @@ func (o *Ops) Verify(ctx context.Context, agent access.Agent) (Verification, err
 	return v, nil
 }
 
-// verify checks the store with its audit tree, then books and payments.
+// verify checks the store with its audit tree, then books, payments and sealed days.
 func verify(ctx context.Context, agent access.Agent, store *Store) (Verification, error) {
 	c, err := store.Vault.Check(ctx, request(agent, access.StoreVerify))
 	if err != nil && c.Finding == nil {
@@ -119,6 +127,20 @@ func verify(ctx context.Context, agent access.Agent, store *Store) (Verification
 	}
 	v.Payments.Attempts = compared
 	v.Findings = append(v.Findings, paymentFindings(payments)...)
+	return v.withDays(ctx, agent, store)
+}
+
+// withDays adds the check of the sealed days.
+func (v Verification) withDays(ctx context.Context, agent access.Agent, store *Store) (Verification, error) {
+	if store.Day == nil {
+		return v, nil
+	}
+	sheets, compared, err := store.Day.Check(ctx, agent)
+	if err != nil {
+		return unreadable(v, err)
+	}
+	v.Days.Sheets = compared
+	v.Findings = append(v.Findings, sheetFindings(sheets)...)
 	return v, nil
 }
 
@@ -151,6 +173,13 @@ func booksFindings(r books.Report) (all []PartFinding) {
 func paymentFindings(found []till.Finding) (all []PartFinding) {
 	for _, f := range found {
 		all = append(all, PartFinding{Part: "payments", Where: f.Attempt.String(), What: f.What})
+	}
+	return all
+}
+
+func sheetFindings(found []day.Finding) (all []PartFinding) {
+	for _, f := range found {
+		all = append(all, PartFinding{Part: "days", Where: "sheet", Position: f.Sheet, What: f.What})
 	}
 	return all
 }

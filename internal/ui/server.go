@@ -15,6 +15,7 @@ import (
 	"coffer/internal/audit"
 	"coffer/internal/billing"
 	"coffer/internal/books"
+	"coffer/internal/day"
 	"coffer/internal/fault"
 	"coffer/internal/identity"
 	"coffer/internal/ops"
@@ -39,6 +40,7 @@ type Options struct {
 	Books    *books.Books
 	Billing  *billing.Billing
 	Till     *till.Till
+	Day      *day.Day
 	Ops      *ops.Ops
 	Bell     *Bell // nil: pages ask every few seconds only
 	Log      *slog.Logger
