@@ -25,6 +25,8 @@ import (
 	"coffer/internal/billing"
 	"coffer/internal/books"
 	"coffer/internal/civil"
+	"coffer/internal/day"
+	"coffer/internal/duty"
 	"coffer/internal/ident"
 	"coffer/internal/identity"
 	"coffer/internal/ops"
@@ -119,7 +121,7 @@ func newClinic(t testing.TB, options sim.Options) *clinic {
 	}
 	var tables []vault.AnyTable
 	for _, part := range [][]vault.AnyTable{
-		identity.Tables(), roster.Tables(), schedule.Tables(), books.Tables(), billing.Tables(), till.Tables(), ops.Tables(),
+		identity.Tables(), roster.Tables(), schedule.Tables(), duty.Tables(), books.Tables(), billing.Tables(), till.Tables(), day.Tables(), ops.Tables(),
 	} {
 		tables = append(tables, part...)
 	}
@@ -195,7 +197,7 @@ func (c *clinic) open(options sim.Options, fresh bool) {
 	c.must(c.till.Recover(c.t.Context()))
 	handler, err := ui.New(ui.Options{
 		Clinic: clinicName, Demo: true, Names: []string{hostName, "127.0.0.1"}, Zone: zone, Now: c.clock.now,
-		Identity: people, Roster: clients, Schedule: days, Books: accounts, Billing: charges, Till: c.till,
+		Identity: people, Roster: clients, Schedule: days, Books: accounts, Billing: charges, Till: c.till, Day: day.New(day.Options{Vault: c.vault, Agent: people.System("day"), Location: clinicName, Log: log}),
 		Bell: bell, Log: log, Ops: c.box(accounts),
 	})
 	c.must(err)

@@ -180,6 +180,10 @@ func (c *clinic) goodIdentifiers() map[string]string {
 			good[row.Path] = entry
 		case strings.Contains(row.Path, "/terminals/"):
 			good[row.Path] = c.terminals[0].Status().ID.String()
+		case strings.Contains(row.Path, "/checks/"):
+			good[row.Path] = payment
+		case strings.Contains(row.Path, "/days/"), strings.Contains(row.Path, "/work/"):
+			good[row.Path] = "1"
 		case strings.Contains(row.Path, "/audit/"):
 			good[row.Path] = "3"
 		}

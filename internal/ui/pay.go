@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"coffer/internal/fault"
 	"coffer/internal/ident"
@@ -20,6 +21,7 @@ type payView struct {
 	DueWords      string
 	Due           string // for the form to send back
 	Amount        string
+	Check         string // its number
 	Command       string
 	Terminals     []terminalChoice
 	Problem       string
@@ -44,7 +46,8 @@ type payForm struct {
 	amount   money.Amount
 	due      money.Amount // what the page showed as due
 	typed    string
-	card     bool // or else cash
+	check    string // number of a check
+	tender   till.Tender
 	over     bool
 	second   bool
 }
@@ -135,10 +138,10 @@ func (s *server) pay(c *call) error {
 func readPayForm(c *call) (payForm, error) {
 	tender := till.Tender(c.FormValue("tender"))
 	form := payForm{
-		typed: c.FormValue("amount"), card: tender == till.TenderCard,
+		typed: c.FormValue("amount"), check: strings.TrimSpace(c.FormValue("check")), tender: tender,
 		over: c.FormValue("over") == "yes", second: c.FormValue("second") == "yes",
 	}
-	if tender != till.TenderCard && tender != till.TenderCash {
+	if tender != till.TenderCard && tender != till.TenderCash && tender != till.TenderCheck {
 		return form, errForm
 	}
 	var err error
@@ -151,7 +154,7 @@ func readPayForm(c *call) (payForm, error) {
 	if form.client, err = ident.Parse[ident.Client](c.FormValue("client")); err != nil {
 		return form, errForm
 	}
-	if form.card {
+	if form.tender == till.TenderCard {
 		if form.terminal, err = ident.Parse[ident.Terminal](c.FormValue("terminal")); err != nil {
 			return form, till.ErrNoTerminal
 		}
@@ -171,19 +174,28 @@ func (f payForm) overDue() money.Amount { return f.amount - max(f.due, 0) }
 
 func (s *server) take(c *call, form payForm) (ident.ID[ident.Attempt], error) {
 	ctx := c.Request().Context()
-	if form.card {
+	if form.tender == till.TenderCard {
 		return s.Till.Begin(ctx, c.agent, till.Sale{
 			Command: form.command, Client: form.client, Amount: form.amount,
 			Terminal: form.terminal, ConfirmDuplicate: form.second, DueOnly: !form.over,
 		})
 	}
-	attempt, err := s.Till.Cash(ctx, c.agent, till.CashSale{
-		Command: form.command, Client: form.client, Amount: form.amount, ConfirmDuplicate: form.second, DueOnly: !form.over,
-	})
+	attempt, err := s.takeAtDesk(ctx, c, form)
 	if err == nil {
 		s.bell.Ring(topicDay)
 	}
 	return attempt, err
+}
+
+func (s *server) takeAtDesk(ctx context.Context, c *call, form payForm) (ident.ID[ident.Attempt], error) {
+	if form.tender == till.TenderCheck {
+		return s.Till.TakeCheck(ctx, c.agent, till.CheckSale{
+			Command: form.command, Client: form.client, Amount: form.amount, Number: form.check, ConfirmDuplicate: form.second, DueOnly: !form.over,
+		})
+	}
+	return s.Till.Cash(ctx, c.agent, till.CashSale{
+		Command: form.command, Client: form.client, Amount: form.amount, ConfirmDuplicate: form.second, DueOnly: !form.over,
+	})
 }
 
 // askAgain shows the question with what was typed and what is wrong with it.
@@ -203,7 +215,7 @@ func (s *server) askAgain(c *call, form payForm, problem error) error {
 		return err
 	}
 	v.Command, v.State = form.command.String(), "ask-again-"+reference()
-	v.Amount, v.Problem = form.typed, fault.Message(problem)
+	v.Check, v.Amount, v.Problem = form.check, form.typed, fault.Message(problem)
 	v.AskOver = errors.Is(problem, errOver) || errors.Is(problem, till.ErrOverDue) || form.over
 	v.AskSecond = errors.Is(problem, till.ErrDuplicate) || form.second
 	v.Locked = errors.Is(problem, till.ErrLocked)

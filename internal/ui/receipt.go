@@ -88,6 +88,7 @@ func (s *server) receiptFacts(r till.Receipt) []fact {
 	add(r.Original != 0, "Of receipt", "No. "+fault.Int(r.Original).SafeString())
 	add(r.Requested > r.Amount, "Asked for", "$"+r.Requested.String())
 	add(r.Tender == till.TenderCash, "Means", "Cash")
+	add(r.Check != "", "Check number", r.Check)
 	add(r.Tendered > 0, "Cash handed over", "$"+r.Tendered.String())
 	add(r.Tendered > 0, "Change", "$"+r.Change.String())
 	add(r.Card.LastFour != "", "Card", r.Card.Brand+" ending "+r.Card.LastFour)

@@ -67,6 +67,10 @@ var (
 	openPage      = page[openView]{"open.html", "Open payments", "layout"}
 	statePage     = page[stateView]{"state.html", "An open payment", "layout"}
 	receiptPage   = page[receiptView]{"receipt.html", "Receipt", "layout"}
+	drawerPage    = page[drawerView]{"drawer.html", "My drawer", "layout"}
+	checksPage    = page[checksView]{"checks.html", "Checks", "layout"}
+	daysPage      = page[daysView]{"days.html", "Close the day", "layout"}
+	daySheetPage  = page[daySheetView]{"daysheet.html", "Day sheet", "layout"}
 	closePage     = page[closeView]{"close.html", "Close and charge", "layout"}
 	myDayPage     = page[myDayView]{"myday.html", "My day", "layout"}
 	myClientPage  = page[myClientView]{"myclient.html", "My client", "layout"}
@@ -98,7 +102,7 @@ type library map[string]*template.Template
 // pageFiles are the files that hold a "main" template.
 var pageFiles = []string{
 	"signin.html", "today.html", "find.html", "client.html", "pay.html", "payment.html", "open.html", "state.html",
-	"receipt.html", "close.html",
+	"receipt.html", "close.html", "drawer.html", "checks.html", "days.html", "daysheet.html",
 	"myday.html", "myclient.html", "trial.html", "journal.html", "account.html", "entry.html", "appliance.html", "help.html",
 	"backups.html", "audit.html", "event.html", "export.html", "shred.html", "recovery.html", "sheet.html", "typeback.html", "setup.html",
 	"problem.html", "sealed.html",
@@ -180,9 +184,12 @@ var menu = []struct {
 	{"/today", "Today", access.DayRead},
 	{"/find", "Find", access.ClientFind},
 	{"/my/day", "My day", access.DayOwn},
+	{"/drawer", "My drawer", access.DrawerRead},
 	{"/books", "Trial balance", access.BooksRead},
 	{"/books/journal", "Journal", access.BooksRead},
 	{"/payments/open", "Open payments", access.PaymentReview},
+	{"/checks", "Checks", access.CheckRead},
+	{"/days", "Close the day", access.SheetRead},
 	{"/appliance", "Appliance", access.BoxStatus},
 	{"/audit", "Audit trail", access.AuditRead},
 	{"/recovery", "Recovery sheet", access.RecoveryRead},

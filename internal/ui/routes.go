@@ -70,6 +70,20 @@ var routes = []route{
 	{method: get, path: "/receipts/:id", action: access.ReceiptRead, handler: (*server).receipt},
 	{method: post, path: "/receipts/:id/print", action: access.ReceiptPrint, handler: (*server).receiptPDF},
 
+	// the drawer, the checks and the close of the day
+	{method: get, path: "/drawer", action: access.DrawerRead, handler: (*server).drawer},
+	{method: post, path: "/drawer/open", action: access.DrawerOpen, handler: (*server).openDrawer},
+	{method: post, path: "/drawer/count", action: access.DrawerCount, handler: (*server).countDrawer},
+	{method: post, path: "/drawer/drop", action: access.DrawerDrop, handler: (*server).dropCash},
+	{method: post, path: "/drawer/batch", action: access.BatchState, handler: (*server).stateBatch},
+	{method: get, path: "/checks", action: access.CheckRead, handler: (*server).checks},
+	{method: post, path: "/checks/deposit", action: access.CheckDeposit, handler: (*server).depositChecks},
+	{method: post, path: "/checks/:id/return", action: access.CheckReturn, handler: (*server).returnCheck},
+	{method: get, path: "/days", action: access.SheetRead, handler: (*server).closeDay},
+	{method: post, path: "/days/seal", action: access.DaySeal, handler: (*server).sealDay},
+	{method: get, path: "/days/:number", action: access.SheetRead, handler: (*server).daySheet},
+	{method: post, path: "/work/:number", action: access.WorkResolve, handler: (*server).explainWork},
+
 	// therapists, and the desk that closes a session from the schedule
 	{method: get, path: "/my/day", action: access.DayOwn, handler: (*server).myDay},
 	{method: get, path: "/my/clients/:id", action: access.DayOwn, handler: (*server).myClient},

@@ -67,6 +67,9 @@ func statePill(p till.Payment) pill {
 	if p.Voided {
 		return pill{"Voided", ""}
 	}
+	if p.Bounced {
+		return pill{"Returned", "bad"}
+	}
 	return stagePill(p.Stage)
 }
 
@@ -79,6 +82,8 @@ func how(p till.Payment) string {
 	switch {
 	case p.Tender == till.TenderCash:
 		words = "Cash"
+	case p.Tender == till.TenderCheck:
+		words = "Check " + p.Check
 	case p.LastFour != "":
 		words = p.Brand + " ending " + p.LastFour
 	}
