@@ -232,7 +232,7 @@ func (f *furnisher) evening(ctx context.Context) error {
 		return err
 	}
 	if f.cash > 0 {
-		if _, err := f.Day.Count(ctx, desk, ident.New[ident.Command](f.Clock.Now()), []day.Pieces{{Value: 1, Count: uint32(f.cash)}}); err != nil {
+		if _, err := f.Day.Count(ctx, desk, ident.New[ident.Command](f.Clock.Now()), pieces(f.cash)); err != nil {
 			return err
 		}
 		if err := f.Day.Drop(ctx, desk, ident.New[ident.Command](f.Clock.Now()), f.cash); err != nil {
@@ -242,6 +242,16 @@ func (f *furnisher) evening(ctx context.Context) error {
 	}
 	_, err = f.Day.Seal(ctx, accountant, due.Day)
 	return err
+}
+
+// pieces returns notes and coins that come to an amount.
+func pieces(amount money.Amount) []day.Pieces {
+	var all []day.Pieces
+	for _, value := range day.Values {
+		all = append(all, day.Pieces{Value: value, Count: uint32(amount / value)})
+		amount %= value
+	}
+	return all
 }
 
 // hold ends one appointment: the client came or did not, is charged, and pays

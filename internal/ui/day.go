@@ -11,6 +11,7 @@ import (
 	"coffer/internal/civil"
 	"coffer/internal/day"
 	"coffer/internal/fault"
+	"coffer/internal/money"
 )
 
 // daysView is the day that is to be closed next, and the register of sheets.
@@ -112,7 +113,7 @@ func (s *server) daysView(c *call) (daysView, error) {
 		v.Due, v.Day, v.Sheet = longDate(due.Day), due.Day.String(), s.sheetBody(due.Sheet)
 	}
 	for _, w := range due.Work {
-		v.Work = append(v.Work, workRow{strconv.FormatUint(w.Number, 10), w.Terminal, w.Difference.String(), s.moment(w.Opened), w.Owner, reasonWords[w.Reason], w.Mine})
+		v.Work = append(v.Work, workRow{strconv.FormatUint(w.Number, 10), w.Terminal, moreOrLess(w.Difference), s.moment(w.Opened), w.Owner, reasonWords[w.Reason], w.Mine})
 	}
 	for _, one := range day.Reasons {
 		v.Reasons = append(v.Reasons, choice{ID: string(one), Name: reasonWords[one]})
@@ -121,6 +122,14 @@ func (s *server) daysView(c *call) (daysView, error) {
 		v.Sealed = append(v.Sealed, sealedRow{head.Number, head.Day.String(), s.moment(head.Sealed), head.By, headWords(head)})
 	}
 	return v, nil
+}
+
+// moreOrLess says a difference without a sign.
+func moreOrLess(a money.Amount) string {
+	if a < 0 {
+		return (-a).String() + " less"
+	}
+	return a.String() + " more"
 }
 
 func headWords(head day.Head) string {

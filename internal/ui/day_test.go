@@ -118,7 +118,7 @@ func TestDayInTheBrowser(t *testing.T) {
 	b.signIn(c, "ledgers")
 	b.enter("/days")
 	b.focused("#seal")
-	b.says("-0.01")
+	b.says("0.01 less than the books have")
 	b.accessible("days")
 	b.fitsPhone("days")
 	b.enter("/books")
