@@ -199,7 +199,7 @@ func (s *server) drawerRow(d day.Drawer) drawerRow {
 	return row
 }
 
-// POST /days/seal closes the day of the form.
+// POST /days closes the day of the form.
 func (s *server) sealDay(c *call) error {
 	date, err := civil.Parse(c.FormValue("day"))
 	if err != nil {

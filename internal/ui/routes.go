@@ -80,7 +80,7 @@ var routes = []route{
 	{method: post, path: "/checks/deposit", action: access.CheckDeposit, handler: (*server).depositChecks},
 	{method: post, path: "/checks/:id/return", action: access.CheckReturn, handler: (*server).returnCheck},
 	{method: get, path: "/days", action: access.SheetRead, handler: (*server).closeDay},
-	{method: post, path: "/days/seal", action: access.DaySeal, handler: (*server).sealDay},
+	{method: post, path: "/days", action: access.DaySeal, handler: (*server).sealDay},
 	{method: get, path: "/days/:number", action: access.SheetRead, handler: (*server).daySheet},
 	{method: post, path: "/work/:number", action: access.WorkResolve, handler: (*server).explainWork},
 

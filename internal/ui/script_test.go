@@ -235,7 +235,7 @@ func TestSecondEqualPaymentAsksFirst(t *testing.T) {
 func TestFormsTakeExactWords(t *testing.T) {
 	c := newClinic(t, sim.Options{})
 	desk := c.signIn("desk")
-	for _, tender := range []string{"", "Card", "check", "cash "} {
+	for _, tender := range []string{"", "Card", "cheque", "cash "} {
 		a := desk.payNatively(c, 0, tender, nil)
 		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "The form did not arrive whole.") {
 			t.Errorf("paid by %q: %d", tender, a.status)
