@@ -271,9 +271,7 @@ func (w *world) attack(change func(tx *vault.Tx, table *vault.Table[Sheet, vault
 	w.must(w.v.Close())
 	evil := o
 	evil.Tables = tables(append([]vault.AnyTable{table}, Tables()[:3]...))
-	for _, other := range Tables()[4:] {
-		evil.Tables = append(evil.Tables, other)
-	}
+	evil.Tables = append(evil.Tables, Tables()[4:]...)
 	v, err := vault.Open(w.Context(), accesstest.System("test"), evil)
 	w.must(err)
 	w.v = v
