@@ -40,14 +40,14 @@ const (
 	Moved      Class = "other" // credit applied and the like: no money came or went
 )
 
-// Classes are all classes, in the order of a sheet.
-var Classes = []Class{
+// classes are all classes, in the order of a sheet.
+var classes = []Class{
 	PaidCard, PaidCash, PaidCheck, Voided, Returned, Refunded, Charged, Uncharged, Adjusted, WrittenOff, Deposited, Floated, Dropped, OverShort, Moved,
 }
 
-// ReasonReturned is the reason of the reversal of a check that the bank
+// reasonReturned is the reason of the reversal of a check that the bank
 // returned.
-const ReasonReturned books.Reason = "returned"
+const reasonReturned books.Reason = "returned"
 
 // byEvent are the classes of entries that are no reversal.
 var byEvent = map[books.Event]Class{
@@ -75,7 +75,7 @@ func classOf(e, origin ledger.Entry) Class {
 		return cmp.Or(byEvent[e.Event], Moved)
 	}
 	switch class := byEvent[origin.Event]; {
-	case origin.Event.IsReceipt() && e.Reason == ReasonReturned:
+	case origin.Event.IsReceipt() && e.Reason == reasonReturned:
 		return Returned
 	case origin.Event.IsReceipt():
 		return Voided
@@ -246,7 +246,7 @@ func (f *fold) addCount(r countRecord) {
 // into writes what was folded into a sheet, in a fixed order.
 func (f *fold) into(s *Sheet) {
 	s.Entries = hex.EncodeToString(f.digest.Sum(nil))
-	for _, class := range Classes {
+	for _, class := range classes {
 		for _, late := range []bool{false, true} {
 			if t, ok := f.totals[Total{Class: class, Late: late}]; ok {
 				s.Totals = append(s.Totals, t)
