@@ -37,6 +37,7 @@ func TestRulesBite(t *testing.T) {
 		{"docs", "internal/till/x.go", `package till; type T struct{}`},
 		{"docs", "internal/till/x.go", "package till\n// T is a t.\ntype T struct{}\nfunc (T) M() {}"},
 		{"aliases", "internal/till/x.go", `package till; import b "coffer/internal/books"; var _ b.Books`},
+		{"keys", "internal/till/x.go", "package till; type r struct { A int `cbor:\"1,keyasint\"`; B int `cbor:\"1,keyasint,omitempty\"` }"},
 		{"support", "internal/till/x.go", `package till; import _ "coffer/internal/vault/vaulttest"`},
 	} {
 		s := parseSource(t, c.file, c.text)

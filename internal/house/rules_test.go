@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/ast"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +25,7 @@ var rules = map[string]rule{
 	"init":    noInit,
 	"docs":    exportedDocs,
 	"aliases": aliases,
+	"keys":    recordKeys,
 	"support": support,
 }
 
@@ -213,6 +215,33 @@ func aliases(_ *plan, s source) (problems []string) {
 			problems = append(problems, imp+" goes by its own name here")
 		}
 	}
+	return problems
+}
+
+// recordKeys: two fields under one number are both left out of the record,
+// without a word from the encoder.
+func recordKeys(_ *plan, s source) (problems []string) {
+	ast.Inspect(s.file, func(n ast.Node) bool {
+		record, ok := n.(*ast.StructType)
+		if !ok {
+			return true
+		}
+		taken := map[string]bool{}
+		for _, f := range record.Fields.List {
+			if f.Tag == nil {
+				continue
+			}
+			key, number, _ := strings.Cut(reflect.StructTag(strings.Trim(f.Tag.Value, "`")).Get("cbor"), ",")
+			if !strings.Contains(number, "keyasint") {
+				continue
+			}
+			if taken[key] {
+				problems = append(problems, s.at(f)+": another field of the record has the number "+key)
+			}
+			taken[key] = true
+		}
+		return true
+	})
 	return problems
 }
 

@@ -98,7 +98,7 @@ type attempt struct {
 	OfTerm string `cbor:"56,keyasint,omitempty"` // terminal's numbers of the payment it gives back
 	OfRef  string `cbor:"57,keyasint,omitempty"` // and that payment's reference
 
-	Check   string                  `cbor:"57,keyasint,omitempty"` // number printed on the check
+	Check   string                  `cbor:"61,keyasint,omitempty"` // number printed on the check
 	Deposit uint64                  `cbor:"58,keyasint,omitempty"` // slip with which it went to the bank
 	Bounced ident.ID[ident.Command] `cbor:"59,keyasint"`           // recorded that the bank returned it
 
