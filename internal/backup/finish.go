@@ -38,8 +38,12 @@ func Finish(ctx context.Context, device string, p Place) error {
 	m.exchange(filepath.Base(p.Dir))
 	m.exchange(filepath.Base(p.Header))
 	if m.err == nil && aside != "" {
-		// One that can't be disowned is damaged, of another TPM, or was before.
-		_ = seal.Disown(ctx, device, filepath.Join(m.aside, filepath.Base(p.Header)))
+		// A TPM that can't be asked now is asked at the next start. What can't
+		// be disowned otherwise is damaged, of another TPM, or was before.
+		err := seal.Disown(ctx, device, filepath.Join(m.aside, filepath.Base(p.Header)))
+		if errors.Is(err, seal.ErrTPMBusy) || errors.Is(err, seal.ErrNoTPM) || errors.Is(err, seal.ErrTPMDenied) {
+			return err
+		}
 	}
 	m.clean()
 	if m.err != nil {

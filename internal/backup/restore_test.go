@@ -372,6 +372,35 @@ func TestRestoreCutOffInItsLastSteps(t *testing.T) {
 	}
 }
 
+// TestFinishWaitsForTheTPM: while the TPM can't be asked, the store that is set
+// aside keeps its counters, so Finish says so and does it at the next start.
+func TestFinishWaitsForTheTPM(t *testing.T) {
+	c := newClinic(t)
+	if err := c.v.Close(); err != nil {
+		t.Fatal(err)
+	}
+	staging := filepath.Join(c.place.base(), stagingName)
+	header := filepath.Base(c.place.Header)
+	for _, err := range []error{
+		os.MkdirAll(staging, 0o700),
+		os.WriteFile(filepath.Join(staging, header), []byte("restored"), 0o600),
+		os.WriteFile(filepath.Join(staging, readyName), []byte(asidePrefix+"1"), 0o600),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Finish(t.Context(), filepath.Join(t.TempDir(), "none"), c.place); !errors.Is(err, seal.ErrNoTPM) {
+		t.Errorf("without a TPM: %v", err)
+	}
+	if err := Finish(t.Context(), c.device, c.place); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := seal.Unseal(t.Context(), c.device, filepath.Join(c.place.base(), asidePrefix+"1", header), seal.Proof{}); !errors.Is(err, seal.ErrCounterMissing) {
+		t.Errorf("the store set aside still has its counters: %v", err)
+	}
+}
+
 // TestFinishBelievesNoPath: the ready file can't lead outside.
 func TestFinishBelievesNoPath(t *testing.T) {
 	for _, name := range []string{"../out", asidePrefix + "1/../../out", "/tmp", "x"} {
