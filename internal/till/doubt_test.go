@@ -68,7 +68,7 @@ func TestUnplugAtEachPhase(t *testing.T) {
 func TestLostAnswers(t *testing.T) {
 	for _, kind := range []sim.Kind{
 		sim.EOTForReply, sim.LateReply, sim.HangUp, sim.PowerAfter, sim.NoAck, sim.WrongRef, sim.Oversize,
-		sim.WrongCommand, sim.MissingEOT, sim.Duplicate, sim.NoAckBusy,
+		sim.WrongCommand, sim.MissingEOT, sim.Duplicate, sim.NoAckBusy, sim.EOTForAck,
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()

@@ -87,7 +87,7 @@ type handshake struct {
 }
 
 func (m *handshake) Start(now time.Time) []protocol.Action {
-	m.begin(now, Request{Command: Initialise, Version: m.profile.Version}, "A01", protocol.Write)
+	m.begin(now, bare(Initialise, m.profile.Version), "A01", protocol.Write)
 	return m.flush()
 }
 

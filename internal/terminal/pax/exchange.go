@@ -31,7 +31,7 @@ type state uint8
 const (
 	idle       state = iota // nothing is going on; also after the end
 	awaitACK                // the request is written
-	refused                 // EOT came instead of ACK: if nothing contradicts it, the request was refused
+	refused                 // EOT came instead of ACK: if nothing contradicts it, the terminal seems busy
 	awaitReply              // the request is acknowledged, or a reply has begun
 	awaitEOT                // the answer is taken and acknowledged
 	draining                // taking what comes until the line is quiet
@@ -353,7 +353,9 @@ func (x *exchange) expire(now time.Time) {
 	case awaitACK:
 		x.again(now, protocol.ReasonNoAck)
 	case refused:
-		x.fail(now, protocol.ReasonBusy, x.spoken || x.sends > x.denied+1)
+		// EOT is a bare byte: it may be the end of an earlier exchange, or stand
+		// where an ACK was lost. It proves nothing about a command.
+		x.fail(now, protocol.ReasonBusy, true)
 	case awaitReply:
 		x.overdue(now)
 	case awaitEOT:
@@ -436,7 +438,7 @@ func (x *exchange) Deadline() time.Time {
 
 // cancelFrame returns A14, framed. Its text is the program's own.
 func cancelFrame(version string) []byte {
-	f, err := Request{Command: Cancel, Version: version}.Frame()
+	f, err := bare(Cancel, version).Frame()
 	if err != nil {
 		return nil
 	}

@@ -40,6 +40,12 @@ type Request struct {
 	Groups  [][]string // of items; Latin-1 text
 }
 
+// bare returns a request that says nothing but its name. The client kits end it
+// with the separator of a group that is not there.
+func bare(command, version string) Request {
+	return Request{Command: command, Version: version, Groups: [][]string{nil}}
+}
+
 // ParseRequest reads a request's payload.
 func ParseRequest(payload []byte) (Request, error) {
 	parts := split(payload, frame.FS)
@@ -186,16 +192,11 @@ func groups(parts []string) [][]string {
 	return g
 }
 
-// appendGroups appends each group after an FS, without trailing empty items
-// and groups, as the client kits do.
+// appendGroups appends each group after an FS.
 func appendGroups(dst []byte, groups [][]string) []byte {
-	end := len(groups)
-	for end > 0 && trimmed(groups[end-1]) == 0 {
-		end--
-	}
-	for _, g := range groups[:end] {
+	for _, g := range groups {
 		dst = append(dst, frame.FS)
-		for i, s := range g[:trimmed(g)] {
+		for i, s := range g {
 			if i > 0 {
 				dst = append(dst, frame.US)
 			}
@@ -205,11 +206,16 @@ func appendGroups(dst []byte, groups [][]string) []byte {
 	return dst
 }
 
-// trimmed returns the length of g without trailing empty items.
-func trimmed(g []string) int {
-	n := len(g)
-	for n > 0 && g[n-1] == "" {
-		n--
+// trim cuts trailing empty items and groups off, as the client kits do.
+func trim(groups [][]string) [][]string {
+	for i, g := range groups {
+		for len(g) > 0 && g[len(g)-1] == "" {
+			g = g[:len(g)-1]
+		}
+		groups[i] = g
 	}
-	return n
+	for len(groups) > 0 && len(groups[len(groups)-1]) == 0 {
+		groups = groups[:len(groups)-1]
+	}
+	return groups
 }

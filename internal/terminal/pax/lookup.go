@@ -56,7 +56,7 @@ func (m *lookup) ask(now time.Time, p phase) {
 	version := m.profile.Version
 	switch p {
 	case shaking:
-		m.begin(now, Request{Command: Initialise, Version: version}, "A01", protocol.Write)
+		m.begin(now, bare(Initialise, version), "A01", protocol.Write)
 	case searching:
 		m.begin(now, Find{Ref: m.ref}.Request(version), "R03", protocol.Write)
 	case first:

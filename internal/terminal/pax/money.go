@@ -75,7 +75,7 @@ func (m Money) Request(version string) Request {
 	if m.ReportStatus {
 		g[reqExt] = append(g[reqExt], "REPORTSTATUS=1")
 	}
-	return Request{Command: Credit, Version: version, Groups: g}
+	return Request{Command: Credit, Version: version, Groups: trim(g)}
 }
 
 // ParseMoney reads a T00 request. One that fills a card field is refused.
@@ -158,7 +158,7 @@ func (m MoneyReply) Response(version string) Response {
 	g[repAccount] = m.Account.group()
 	g[repTrace] = m.Trace.group()
 	g[repExt] = extGroup(m.Ext)
-	r.Groups = g
+	r.Groups = trim(g)
 	return r
 }
 

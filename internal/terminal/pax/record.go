@@ -21,7 +21,7 @@ func (d Device) Response(version string) Response {
 		g[i] = []string{s}
 	}
 	g[9] = []string{d.App}
-	return Response{Status: StatusLast, Command: "A01", Version: version, Code: CodeOK, Text: "OK", Groups: g}
+	return Response{Status: StatusLast, Command: "A01", Version: version, Code: CodeOK, Text: "OK", Groups: trim(g)}
 }
 
 // ParseDevice reads an A01 response. Old terminals state the serial number
@@ -57,7 +57,7 @@ func (f Find) Request(version string) Request {
 	g[findEDC] = []string{"00"}
 	g[findRecord] = []string{f.Record}
 	g[findRef] = []string{f.Ref}
-	return Request{Command: FindRecord, Version: version, Groups: g}
+	return Request{Command: FindRecord, Version: version, Groups: trim(g)}
 }
 
 // ParseFind reads an R02 request.
@@ -99,8 +99,8 @@ func (f FindReply) Response(version string) Response {
 	if f.Total >= 0 {
 		g[recTotal] = []string{strconv.Itoa(f.Total)}
 	}
-	r.Groups = g
 	if f.Code != CodeOK {
+		r.Groups = trim(g)
 		return r
 	}
 	g[recNumber] = []string{strconv.Itoa(f.Record)}
@@ -112,6 +112,7 @@ func (f FindReply) Response(version string) Response {
 	g[recAccount] = f.Account.group()
 	g[recTrace] = f.Trace.group()
 	g[recExt] = extGroup(f.Ext)
+	r.Groups = trim(g)
 	return r
 }
 

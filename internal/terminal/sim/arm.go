@@ -53,6 +53,7 @@ var traits = []trait{
 	{PANLeak, moneyOnly, false, false, "a whole test card number in the account group"},
 	{NoAck, answers, false, true, "the command's ACK is lost"},
 	{NoAckBusy, moneyOnly, false, true, "the ACK is lost, and the command's repetition refused"},
+	{EOTForAck, moneyOnly, false, true, "EOT comes instead of the ACK, and the command is carried out"},
 	{LateAck, answers, false, true, "the command's ACK comes late"},
 	{DropCommand, anyCommand, false, true, "the command does not reach the terminal"},
 	{Nak, anyCommand, false, true, "the command is refused with NAK, COUNT times"},

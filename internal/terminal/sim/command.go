@@ -125,6 +125,8 @@ func (l *link) confirm(payload []byte, flaws []*Fault) {
 	}
 	switch {
 	case find(flaws, NoAck) != nil, find(flaws, NoAckBusy) != nil:
+	case find(flaws, EOTForAck) != nil:
+		l.put(l.wire.eot)
 	case find(flaws, LateAck) != nil:
 		l.s.after(orElse(time.Duration(find(flaws, LateAck).Delay), l.s.o.lateAck()), ack)
 	case find(flaws, Merge) != nil:

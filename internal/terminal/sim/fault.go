@@ -44,6 +44,7 @@ const (
 	PowerBefore   Kind = "power-before"  // the power fails before the issuer is asked, and comes back
 	PowerAfter    Kind = "power-after"   // the power fails after the issuer's answer, and comes back
 	Reboot        Kind = "reboot"        // the terminal restarts when the command arrives
+	EOTForAck     Kind = "eot-for-ack"   // EOT comes instead of the command's ACK, and the command is carried out
 	Busy          Kind = "busy"          // the command is refused with EOT, nothing is done
 	Swap          Kind = "swap"          // another device answers: another serial number, until it restarts
 	PANLeak       Kind = "pan-leak"      // a whole test card number stands in the account group

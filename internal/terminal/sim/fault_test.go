@@ -202,6 +202,10 @@ var faultCases = map[Kind]struct {
 		d.expect(0x04, time.Second)
 		d.approved()
 	}},
+	EOTForAck: {Fault{}, func(t *testing.T, s *Sim, d *driver) {
+		d.expect(0x04, time.Second)
+		d.approved()
+	}},
 	LateAck: {Fault{Delay: Duration(4 * time.Second)}, func(t *testing.T, s *Sim, d *driver) {
 		d.silent(3900 * time.Millisecond)
 		d.begun()

@@ -18,7 +18,7 @@ type simplifyTerminal struct {
 }
 
 func (p *simplifyTerminal) lacks() []Kind {
-	return []Kind{MissingEOT, EOTForReply, MultiPacket, LowerCaseKeys, NoAckBusy, LocalDup}
+	return []Kind{MissingEOT, EOTForAck, EOTForReply, MultiPacket, LowerCaseKeys, NoAckBusy, LocalDup}
 }
 
 func (p *simplifyTerminal) wire(d door) wire {

@@ -18,7 +18,7 @@ const upaMax = 1 << 20
 // lacks: on TCP no byte is damaged, there is no report of what the screen shows,
 // and no driver may repeat a command.
 func (p upaTerminal) lacks() []Kind {
-	return []Kind{DropByte, FlipBit, WrongLRC, CheckByte, Chatter, NoAckBusy}
+	return []Kind{DropByte, FlipBit, WrongLRC, CheckByte, Chatter, NoAckBusy, EOTForAck}
 }
 
 func (p upaTerminal) wire(door) wire {
