@@ -60,6 +60,7 @@ func oneFault(t *testing.T, p protocol.Profile, kind sim.Kind) {
 		if n == 20 {
 			t.Fatalf("still in doubt after 20 look-ups: %s", o.Reason)
 		}
+		time.Sleep(5 * time.Second) // in the bubble; a till waits longer each time
 		await(t, tm)
 		tm.Release() // a leaking terminal is looked into, and put back
 		if o, err = tm.Lookup(t.Context(), protocol.Question{Ref: "12", Kind: protocol.Sale, Amount: 5000}); err != nil {

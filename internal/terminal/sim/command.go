@@ -83,14 +83,32 @@ func (l *link) exchange(o order, payload []byte) {
 		l.written(func() { s.powerCycle(time.Duration(find(flaws, Reboot).Delay)) })
 		return
 	}
-	if find(flaws, Swap) != nil {
-		s.serial = swappedSerial
-	}
+	s.alter(flaws)
 	o.carryOut(&tx{link: l, order: o, payload: payload, flaws: flaws})
 }
 
-// swappedSerial is the serial number of the device that the fault swap brings.
-const swappedSerial = "99887766"
+// alter makes the device another one, as the faults have it.
+func (s *Sim) alter(flaws []*Fault) {
+	if find(flaws, Swap) != nil {
+		s.serial = swappedSerial
+	}
+	if find(flaws, Downgrade) != nil {
+		s.app = oldApp
+	}
+	if f := find(flaws, ClockJump); f != nil {
+		s.skew = orElse(time.Duration(f.Delay), clockJump)
+	}
+}
+
+// What the faults swap, downgrade and clock-jump bring, until the power goes.
+const (
+	swappedSerial = "99887766"
+	oldApp        = "BroadPOS V1.01.00_20190401"
+	clockJump     = 26 * time.Hour
+)
+
+// now is the time by the device's own clock.
+func (s *Sim) now() time.Time { return s.o.Now().Add(s.skew) }
 
 // Times of faults that name none, in proportion to the terminal's own timers,
 // so that they are long or short for the driver too.

@@ -34,10 +34,11 @@ type FaultName struct {
 // ControlHelp is what the control socket understands, one command a line.
 const ControlHelp = `tap [CARD]           present a card (visa, mastercard, amex, discover, jcb, declined, poor, prepaid)
 insert [CARD]        put a card into the chip reader
+swipe [CARD]         pull a card through the magnetic reader
 decline              present a card that is declined, or have the next sale declined
-cancel               press the red key
+cancel               press the red key; also: press cancel
 unplug, plug         pull the cable; put it in again
-power-off, power-on  cut the power; switch on
+power-off, power-on  cut the power, also: pull-power; switch on
 fault NAME [NTH]     arm a fault, for the NTH occasion; or a whole fault as JSON;
                      without a name, the names that there are
 ledger               what the issuer has done
@@ -45,7 +46,7 @@ status               what the screen shows, and more
 violations           what -strict has found
 quit                 end the terminal`
 
-var errWord = errors.New("sim: no such command; one of: tap, insert, decline, cancel, unplug, plug, power-off, power-on, fault, ledger, status, violations, quit")
+var errWord = errors.New("sim: no such command; one of: tap, insert, swipe, decline, cancel, unplug, plug, power-off, power-on, fault, ledger, status, violations, quit")
 
 // Command carries out one line of the control socket: words, or JSON of the
 // form {"do":"fault","args":["nak","2"]} or {"do":"fault","fault":{…}}. The
@@ -81,13 +82,20 @@ func (s *Sim) obey(line string, r *Reply) error {
 		return s.Insert(words[1])
 	case "decline":
 		return s.Decline()
+	case "swipe":
+		return s.Swipe(words[1])
 	case "cancel":
+		return s.Cancel()
+	case "press":
+		if words[1] != "cancel" {
+			return ErrKey
+		}
 		return s.Cancel()
 	case "unplug":
 		return s.Unplug()
 	case "plug":
 		return s.Plug()
-	case "power-off":
+	case "power-off", "pull-power":
 		return s.PowerOff()
 	case "power-on":
 		return s.PowerOn()

@@ -112,6 +112,7 @@ func cardOf(o Truth) Card {
 
 // Entry modes, as the ledger has them.
 const (
+	entrySwipe       = "1"
 	entryContactless = "2"
 	entryChip        = "4"
 )
@@ -153,6 +154,9 @@ func (s *Sim) decide(t *tx, r Ruling) {
 	case v.original != nil:
 		line = *v.original
 	}
+	if t.hit(Offline) && v.moves() {
+		s.store(line)
+	}
 	if f := find(t.flaws, PowerAfter); f != nil {
 		t.link.written(func() { s.powerCycle(time.Duration(f.Delay)) })
 		return
@@ -165,11 +169,19 @@ func (s *Sim) decide(t *tx, r Ruling) {
 	s.finish(t, v, line)
 }
 
+// store keeps a payment that the device approved by itself until it has told
+// the bank. The card holder's money is spoken for from the beginning: the
+// ledger has the line.
+func (s *Sim) store(line Truth) {
+	s.stored[line.HostRef] = true
+	s.after(s.o.SlowHost, func() { delete(s.stored, line.HostRef) })
+}
+
 // truth is the ledger line of a transaction that the issuer answers with v.
 func (s *Sim) truth(t *tx, v verdict) Truth {
 	n := len(s.book.lines) + 1
 	o := Truth{
-		Time: s.o.Now(), Act: t.act, Ref: t.ref, Invoice: t.invoice,
+		Time: s.now(), Act: t.act, Ref: t.ref, Invoice: t.invoice,
 		Requested: t.amount, Amount: v.approved,
 		TerminalRef: fmt.Sprint(n), Batch: s.book.batch(),
 		Brand: t.card.Brand, LastFour: t.card.LastFour, EntryMode: t.entry, Override: t.override,
@@ -216,12 +228,20 @@ func (s *Sim) finish(t *tx, v verdict, line Truth) {
 func (s *Sim) settle(t *tx, then func(o Truth, lines []Truth)) {
 	s.tx = t
 	s.show(Processing)
+	if f := find(t.flaws, PowerBefore); f != nil {
+		t.link.written(func() { s.powerCycle(time.Duration(f.Delay)) })
+		return
+	}
 	s.wait(s.o.HostDelay, func() {
 		lines := s.book.open()
-		o := Truth{Time: s.o.Now(), Act: Batch, Amount: Net(lines), Batch: s.book.batch(),
+		o := Truth{Time: s.now(), Act: Batch, Amount: Net(lines), Batch: s.book.batch(),
 			HostRef: fmt.Sprintf("2%010d", len(s.book.lines)+1)}
 		if _, err := s.book.append(o); err != nil {
 			s.breakDown(err)
+			return
+		}
+		if f := find(t.flaws, PowerAfter); f != nil {
+			t.link.written(func() { s.powerCycle(time.Duration(f.Delay)) })
 			return
 		}
 		s.clearDevice()

@@ -23,6 +23,22 @@
 // or drawn by a seeded generator. They disturb what the other side sees and
 // when the power fails; they never edit the ledger.
 //
+// Most kinds exist for every protocol. What has no place in one is left out of
+// its Kinds:
+//
+//	                                    PAX  Simplify  UPA
+//	damaged bytes, wrong check byte      x    x         -   UPA has no check byte, and TCP damages none
+//	EOT missing, or in place of a reply  x    -         x   Simplify ends no exchange
+//	a reply in several packets           x    -         x   of UPA the listing of a batch
+//	keys in another case                 x    -         x   Simplify's fields have numbers
+//	status reports                       x    x         -
+//	ACK lost, repetition refused         x    -         -   no driver of the others repeats a command
+//	local duplicate                      x    -         x   a gateway has one list of what it knows
+//
+// A script reaches a batch close by its name: power-before and power-after of
+// B00, of type 13 or of EODProcessing are the power failing on either side of
+// the issuer's answer.
+//
 // # What it is not
 //
 // No real card number, key or PIN exists here. The only card numbers are the

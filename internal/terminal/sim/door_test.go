@@ -253,7 +253,7 @@ func TestControl(t *testing.T) {
 		return r
 	}
 	for line, want := range map[string]string{
-		"tap": "not asking", "insert gold": "no test card", "cancel": "nothing to cancel", "dance": "no such command",
+		"tap": "not asking", "insert gold": "no test card", "cancel": "nothing to cancel", "press cancel": "nothing to cancel", "press 5": "one key", "swipe gold": "no test card", "dance": "no such command",
 		"fault nonsense": "no fault", "fault nak x": "NTH", `{"do":`: "not a command", `fault nak {"x"`: "not a fault",
 	} {
 		if r := ask(line); r.OK || !strings.Contains(r.Error, want) {
@@ -295,12 +295,17 @@ func TestControl(t *testing.T) {
 	if m := d.answer(); m.item(0, 0) != "10" {
 		t.Errorf("%+v", m)
 	}
+	begin("6")
+	ok("swipe discover")
+	if m := d.answer(); m.item(3, 0) != "1117" || m.item(3, 1) != "1" {
+		t.Errorf("%+v", m)
+	}
 	begin("5")
-	ok("cancel")
+	ok("press cancel")
 	if m := d.answer(); m.code != "100002" {
 		t.Errorf("%+v", m)
 	}
-	if r := ok("ledger"); len(r.Ledger) != 3 || r.Net == nil || *r.Net != 12500 {
+	if r := ok("ledger"); len(r.Ledger) != 4 || r.Net == nil || *r.Net != 17500 {
 		t.Errorf("ledger is %+v", r)
 	}
 	if r := ok("violations"); len(r.Violations) != 0 {
@@ -309,7 +314,7 @@ func TestControl(t *testing.T) {
 	ok("unplug")
 	d.gone(5 * time.Second)
 	ok("plug")
-	ok("power-off")
+	ok("pull-power")
 	if st := ok("status").Status; st.Powered || st.Screen != Off {
 		t.Errorf("status is %+v", st)
 	}

@@ -39,6 +39,7 @@ const (
 	Chatter       Kind = "chatter"       // status reports (A35) come although nobody asked
 	ExtraGroups   Kind = "extra-groups"  // unknown groups and items stand at the end
 	LowerCaseKeys Kind = "lower-case"    // the keys of the extended data are in lower case
+	UpperCaseKeys Kind = "upper-case"    // the same in upper case
 	Oversize      Kind = "oversize"      // the reply is longer than 64 KiB
 	HangUp        Kind = "hang-up"       // the line goes away at byte At of the reply, and comes back
 	PowerBefore   Kind = "power-before"  // the power fails before the issuer is asked, and comes back
@@ -47,6 +48,9 @@ const (
 	EOTForAck     Kind = "eot-for-ack"   // EOT comes instead of the command's ACK, and the command is carried out
 	Busy          Kind = "busy"          // the command is refused with EOT, nothing is done
 	Swap          Kind = "swap"          // another device answers: another serial number, until it restarts
+	Downgrade     Kind = "downgrade"     // the device answers with an older firmware, until it restarts
+	ClockJump     Kind = "clock-jump"    // the device's clock jumps by Delay, until it restarts; default a day and two hours
+	Offline       Kind = "offline"       // the device approves by itself and tells the bank after Options.SlowHost (store and forward)
 	PANLeak       Kind = "pan-leak"      // a whole test card number stands in the account group
 	Partial       Kind = "partial"       // the issuer approves half
 	LocalDup      Kind = "local-dup"     // 100011, describing the newest charge of the same amount, if there is one
@@ -74,8 +78,9 @@ type Fault struct {
 	// At is the byte of the frame at which it strikes, counted from 1 (the
 	// STX), for drop-byte, flip-bit, gap, split and hang-up; 0 draws one.
 	At int `json:"at,omitempty"`
-	// Delay is for gap, late-ack, late-reply, hang-up (until the line is back)
-	// and power faults (until the power is back); 0 takes the kind's default.
+	// Delay is for gap, late-ack, late-reply, hang-up (until the line is back),
+	// power faults (until the power is back) and clock-jump, where it may be
+	// negative; 0 takes the kind's default.
 	Delay Duration `json:"delay,omitempty"`
 	// Byte is the check byte that check-byte asks for.
 	Byte byte `json:"byte,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -159,6 +160,23 @@ var faultCases = map[Kind]struct {
 	}},
 	LowerCaseKeys: {Fault{}, func(t *testing.T, s *Sim, d *driver) {
 		if m := d.begun().answer(); m.ext(8, "sn") != "53236566" || m.ext(8, "SN") != "" {
+			t.Errorf("%+v", m)
+		}
+	}},
+	UpperCaseKeys: {Fault{}, func(t *testing.T, s *Sim, d *driver) {
+		if m := d.begun().answer(); m.ext(8, "HREF") == "" || m.ext(8, "SN") != "53236566" {
+			t.Errorf("%+v", m)
+		}
+	}},
+	Offline: {Fault{}, func(t *testing.T, s *Sim, d *driver) { d.begun().approved() }},
+	ClockJump: {Fault{Delay: Duration(-time.Hour)}, func(t *testing.T, s *Sim, d *driver) {
+		if m := d.begun().answer(); m.item(4, 2) != time.Now().Add(-time.Hour).Format(stamp) {
+			t.Errorf("at %s: %+v", time.Now(), m)
+		}
+	}},
+	Downgrade: {Fault{}, func(t *testing.T, s *Sim, d *driver) {
+		d.begun().approved()
+		if m := d.exchange(raw("A00|1.35")); !strings.Contains(strings.Join(m.groups[0], " "), oldApp) && !strings.Contains(fmt.Sprint(m.groups), oldApp) {
 			t.Errorf("%+v", m)
 		}
 	}},
@@ -386,6 +404,45 @@ func TestEachFault(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestPowerFailsInBatchClose cuts the power before and after the issuer has
+// closed the batch: what the driver finds afterwards is what the ledger has.
+func TestPowerFailsInBatchClose(t *testing.T) {
+	for kind, closed := range map[Kind]bool{PowerBefore: false, PowerAfter: true} {
+		for _, p := range []struct {
+			speaks      Protocol
+			sale, close string
+		}{
+			{PAX, string(sale("1", 5000)), string(raw("B00|1.35|20261125120000"))},
+			{Simplify, string(framed([]byte("0001,02\r\n0002,50.00\r\n0007,1\r\n0013,112526\r\n0014,120000\r\n\x04"))), string(framed([]byte("0001,13\r\n0007,2\r\n0013,112526\r\n0014,120000\r\n\x04")))},
+			{UPA, "\x02\n" + `{"message":"MSG","data":{"command":"Sale","EcrId":"13","requestId":"1","data":{"transaction":{"baseAmount":"50.00","invoiceNbr":"1"}}}}` + "\n\x03\n",
+				"\x02\n" + `{"message":"MSG","data":{"command":"EODProcessing","EcrId":"13","requestId":"2"}}` + "\n\x03\n"},
+		} {
+			t.Run(string(kind)+" "+string(p.speaks), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := quick(t, Options{Protocol: p.speaks})
+					d := drive(t, s)
+					d.write([]byte(p.sale))
+					time.Sleep(time.Minute)
+					message := map[Protocol]string{PAX: "B00", Simplify: "13", UPA: "EODProcessing"}[p.speaks]
+					if err := s.Inject(Fault{Kind: kind, Message: message}); err != nil {
+						t.Fatal(err)
+					}
+					d.conn = s.Pipe()
+					d.write([]byte(p.close))
+					time.Sleep(time.Minute)
+					lines := s.Ledger()
+					if got := lines[len(lines)-1].Act == Batch; got != closed || lines[0].Act != Charge {
+						t.Errorf("%+v", lines)
+					}
+					if st := s.Status(); st.Screen != Idle || st.Stats.Faults != 1 {
+						t.Errorf("%+v", st)
+					}
+				})
+			})
+		}
 	}
 }
 

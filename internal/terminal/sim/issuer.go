@@ -122,6 +122,8 @@ func (s *Sim) ruling(t *tx) (Ruling, time.Duration) {
 		r, s.declineNext = Decline, false
 	case t.hit(Partial):
 		r = Half
+	case t.hit(Offline):
+		return Approve, 0
 	case t.hit(HostDown):
 		r = Unreached
 	case t.hit(SlowHost):
@@ -205,7 +207,7 @@ func (s *Sim) duplicate(t *tx) (Truth, ending, bool) {
 		return o, end, true
 	}
 	window := func(o Truth) bool {
-		return same(o) && o.LastFour == t.card.LastFour && s.o.Now().Sub(o.Time) < s.o.DuplicateWindow
+		return same(o) && o.LastFour == t.card.LastFour && s.now().Sub(o.Time) < s.o.DuplicateWindow
 	}
 	o, ok := newest(s.book.lines, window)
 	return o, hostDuplicate, ok && s.o.DuplicateWindow > 0

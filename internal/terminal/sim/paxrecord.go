@@ -14,7 +14,7 @@ import (
 const stamp = "20060102150405"
 
 func (p paxTerminal) identity() pax.Response {
-	return pax.Device{Serial: p.serial, Model: p.o.Model, OS: p.o.OS, MAC: "5410EC000001", App: p.o.App}.Response(version)
+	return pax.Device{Serial: p.serial, Model: p.o.Model, OS: p.o.OS, MAC: "5410EC000001", App: p.app}.Response(version)
 }
 
 // findRecord is R02: a record of the open batch, by ECR reference or by

@@ -120,6 +120,9 @@ func twistGroups(r *pax.Response, at places, flaws []*Fault) {
 		if find(flaws, LowerCaseKeys) != nil {
 			key = strings.ToLower(key)
 		}
+		if find(flaws, UpperCaseKeys) != nil {
+			key = strings.ToUpper(key)
+		}
 		if find(flaws, NonASCII) != nil && key == "APPLAB" {
 			value += " \xc9L\xc8VE"
 		}

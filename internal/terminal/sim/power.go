@@ -95,13 +95,13 @@ func (s *Sim) powerOn() {
 		return
 	}
 	s.powered = true
-	s.serial = s.o.Serial
+	s.serial, s.app, s.skew = s.o.Serial, s.o.App, 0
 	s.screen = Booting
 	s.power = s.after(s.o.BootDelay, s.booted)
 }
 
 // booted is the end of the boot: what the terminal knows, it knows from the
-// ledger file.
+// ledger file, and what it had stored for the bank it has told it by then.
 func (s *Sim) booted() {
 	if err := s.reload(); err != nil {
 		s.broken = err
@@ -109,6 +109,7 @@ func (s *Sim) booted() {
 		return
 	}
 	s.screen = Idle
+	clear(s.stored)
 	if err := s.raiseDoors(); err != nil {
 		s.o.Log.Error("The line could not be opened again.", "error", err)
 	}

@@ -32,8 +32,11 @@ type Sim struct {
 	links   []*link // newest last
 	powered bool
 	plugged bool
-	serial  string // of the device that is there now
-	broken  error  // the ledger cannot be written
+	serial  string          // of the device that is there now
+	app     string          // version of its payment application
+	skew    time.Duration   // of its clock
+	stored  map[string]bool // host references of what it approved by itself, and has not told the bank yet
+	broken  error           // the ledger cannot be written
 	watch   *watch
 	stats   Stats
 
@@ -91,7 +94,7 @@ func New(o Options) (*Sim, error) {
 		return nil, err
 	}
 	s := &Sim{
-		o: o, book: b, serial: o.Serial, powered: true, plugged: true, screen: Idle,
+		o: o, book: b, serial: o.Serial, app: o.App, stored: make(map[string]bool), powered: true, plugged: true, screen: Idle,
 		ops: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}),
 		chaos: rand.New(rand.NewPCG(o.Seed, 1)),
 		codes: rand.New(rand.NewPCG(o.Seed, 2+uint64(len(b.lines)))),
@@ -242,6 +245,7 @@ var (
 	ErrNotAsked = errors.New("sim: the terminal is not asking for a card")
 	ErrNoCard   = errors.New("sim: there is no test card of this name")
 	ErrNothing  = errors.New("sim: there is nothing to cancel")
+	ErrKey      = errors.New("sim: the terminal has one key to press: cancel")
 	ErrOff      = errors.New("sim: the terminal is switched off")
 	ErrAway     = errors.New("sim: the terminal is unplugged or switched off")
 )
@@ -251,6 +255,9 @@ func (s *Sim) Tap(card string) error { return s.card(card, entryContactless) }
 
 // Insert puts a test card into the chip reader.
 func (s *Sim) Insert(card string) error { return s.card(card, entryChip) }
+
+// Swipe pulls a test card through the magnetic reader.
+func (s *Sim) Swipe(card string) error { return s.card(card, entrySwipe) }
 
 func (s *Sim) card(name, entry string) error {
 	if name == "" {

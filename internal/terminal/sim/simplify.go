@@ -18,7 +18,7 @@ type simplifyTerminal struct {
 }
 
 func (p *simplifyTerminal) lacks() []Kind {
-	return []Kind{MissingEOT, EOTForAck, EOTForReply, MultiPacket, LowerCaseKeys, NoAckBusy, LocalDup}
+	return []Kind{MissingEOT, EOTForAck, EOTForReply, MultiPacket, LowerCaseKeys, UpperCaseKeys, NoAckBusy, LocalDup}
 }
 
 func (p *simplifyTerminal) wire(d door) wire {
@@ -167,6 +167,8 @@ func (p *simplifyTerminal) inquiry(t *tx, o simplifyOrder) {
 	case err != nil || ref == "":
 		o.invalid(t)
 		return
+	case ok && p.stored[line.HostRef]:
+		p.standIn(reply)
 	case ok:
 		reply = p.record(line)
 	case p.refused[ref] != nil:

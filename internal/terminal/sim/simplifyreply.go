@@ -45,7 +45,21 @@ func (p *simplifyTerminal) say(m simplify.Message, s simplifySaying) {
 	m[simplify.FieldSerial] = p.serial
 }
 
+// standIn is the answer about a payment that the gateway has not heard of yet.
+// Its account data, which nobody can read, may not be kept.
+func (p *simplifyTerminal) standIn(m simplify.Message) {
+	p.say(m, simplifySaying{"0", "*SLR STAND-IN.", "", ""})
+	m[simplify.FieldAccount] = "bm8gYWNjb3VudCBpcyBpbiBoZXJl"
+}
+
 func (p *simplifyTerminal) result(t *tx, v verdict, line Truth) {
+	if v.moves() && p.stored[line.HostRef] {
+		reply := simplify.Message{simplify.FieldType: t.typ, simplify.FieldRef: t.ref, simplify.FieldAmount: simplify.Dollars(t.amount)}
+		p.stamp(reply, line)
+		p.standIn(reply)
+		p.answer(t, reply)
+		return
+	}
 	if v.moves() {
 		reply := p.record(line)
 		p.say(reply, simplifySayings[v.end])
@@ -68,7 +82,7 @@ func (p *simplifyTerminal) result(t *tx, v verdict, line Truth) {
 func (p *simplifyTerminal) stamp(m simplify.Message, line Truth) {
 	at := line.Time
 	if at.IsZero() {
-		at = p.o.Now()
+		at = p.now()
 	}
 	m[simplify.FieldDate], m[simplify.FieldTime] = at.Format("010206"), at.Format("150405")
 }
@@ -80,8 +94,11 @@ func (p *simplifyTerminal) account(m simplify.Message, line Truth) {
 	m[simplify.FieldMasked] = "XXXXXXXXXXXX" + line.LastFour
 	m[simplify.FieldAccount] = tokenOf(line)
 	m[simplify.FieldProximity], m[simplify.FieldEntry] = "2", "07"
-	if line.EntryMode == entryChip {
+	switch line.EntryMode {
+	case entryChip:
 		m[simplify.FieldProximity], m[simplify.FieldEntry] = "0", "05"
+	case entrySwipe:
+		m[simplify.FieldProximity], m[simplify.FieldEntry] = "5", "90"
 	}
 }
 

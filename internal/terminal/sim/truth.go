@@ -40,7 +40,7 @@ type Truth struct {
 	Batch       string       `json:"batch"`
 	Brand       string       `json:"brand"`
 	LastFour    string       `json:"last_four"`
-	EntryMode   string       `json:"entry_mode"`         // item of the account group: 2 contactless, 4 chip
+	EntryMode   string       `json:"entry_mode"`         // item of the account group: 1 swipe, 2 contactless, 4 chip
 	Of          string       `json:"of,omitempty"`       // host reference of the charge voided or refunded
 	OfRef       string       `json:"of_ref,omitempty"`   // its ECR reference
 	OfAct       Act          `json:"of_act,omitempty"`   // what was voided

@@ -115,7 +115,7 @@ func (o upaOrder) carryOut(t *tx) {
 	case upa.Ping, "ReturnToIdle":
 		p.answer(t, ok)
 	case upa.GetAppInfo:
-		ok.Device = upa.Device{Serial: p.serial, App: p.o.App, OS: p.o.OS}
+		ok.Device = upa.Device{Serial: p.serial, App: p.app, OS: p.o.OS}
 		p.answer(t, ok)
 	case upa.GetBatch:
 		p.listing(t)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,6 +63,9 @@ func (p upaTerminal) host(line Truth) upa.Host {
 		Code: "00", Text: "APPROVAL", Gateway: "0", Auth: line.AuthCode, Ref: line.HostRef, TerminalRef: line.TerminalRef,
 		Batch: line.Batch, At: line.Time.Format(time.RFC3339), Partial: "0", Total: upa.Of(line.Amount),
 	}
+	if p.stored[line.HostRef] {
+		h.Stored = "1"
+	}
 	if line.Amount < line.Requested {
 		h.Code, h.Text, h.Partial = "10", "PARTIAL APPROVAL", "1"
 		h.Authorized, h.Total, h.Due = upa.Of(line.Amount), upa.Of(line.Requested), upa.Of(line.Requested-line.Amount)
@@ -73,7 +77,7 @@ func (p upaTerminal) payment(line Truth) upa.Payment {
 	if line.LastFour == "" {
 		return upa.Payment{}
 	}
-	entry := map[string]string{entryChip: "Contact", entryContactless: "Contactless"}
+	entry := map[string]string{entryChip: "Contact", entryContactless: "Contactless", entrySwipe: "Swipe"}
 	return upa.Payment{Brand: strings.ToUpper(line.Brand), Masked: "************" + line.LastFour, EntryMode: entry[line.EntryMode]}
 }
 
@@ -133,11 +137,15 @@ func upaTwist(r upa.Reply, flaws []*Fault) []byte {
 		payload = []byte(strings.Replace(string(payload), "APPROVAL", "APPROV\xc9", 1))
 	}
 	var m map[string]any
-	if find(flaws, ExtraGroups) == nil && find(flaws, LowerCaseKeys) == nil && find(flaws, Oversize) == nil || json.Unmarshal(payload, &m) != nil {
+	reshaped := slices.ContainsFunc([]Kind{ExtraGroups, LowerCaseKeys, UpperCaseKeys, Oversize}, func(k Kind) bool { return find(flaws, k) != nil })
+	if !reshaped || json.Unmarshal(payload, &m) != nil {
 		return payload
 	}
 	if find(flaws, LowerCaseKeys) != nil {
-		m = lowered(m).(map[string]any) // of a map it is one
+		m = renamed(m, strings.ToLower).(map[string]any) // of a map it is one
+	}
+	if find(flaws, UpperCaseKeys) != nil {
+		m = renamed(m, strings.ToUpper).(map[string]any) // of a map it is one
 	}
 	if find(flaws, ExtraGroups) != nil {
 		m["new"] = []any{1, "two", nil, true, map[string]any{"three": -3.5e7}}
@@ -155,18 +163,18 @@ func upaTwist(r upa.Reply, flaws []*Fault) []byte {
 	return twisted
 }
 
-// lowered returns the same value with the names of all fields in lower case.
-func lowered(v any) any {
+// renamed returns the same value with the names of all fields in another case.
+func renamed(v any, to func(string) string) any {
 	switch v := v.(type) {
 	case map[string]any:
 		m := make(map[string]any, len(v))
 		for k, x := range v {
-			m[strings.ToLower(k)] = lowered(x)
+			m[to(k)] = renamed(x, to)
 		}
 		return m
 	case []any:
 		for i := range v {
-			v[i] = lowered(v[i])
+			v[i] = renamed(v[i], to)
 		}
 	}
 	return v

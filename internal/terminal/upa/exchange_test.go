@@ -220,7 +220,7 @@ func TestLookup(t *testing.T) {
 		{"declined by the bank", there + "ACK foundno READY", idle + "ACK end:in_doubt/mismatch"},
 		{"voided at the terminal", there + "ACK foundvoid READY", idle + "ACK end:in_doubt/voided"},
 		{"a status that nobody knows", there + "ACK foundodd READY", idle + "ACK end:in_doubt/unproven"},
-		{"stored only", there + "ACK foundsaf READY", idle + "ACK end:in_doubt/unproven"},
+		{"stored only", there + "ACK foundsaf READY", idle + "ACK end:in_doubt/bank_lost"},
 		{"two records", there + "ACK twice READY", idle + "ACK end:in_doubt/mismatch"},
 		{"found on the second look", there + "ACK older READY +10000 ACK found READY", idle + again + "end:approved/approved=15000"},
 		{"not there, all are older", twice("older"), idle + again + "end:not_charged/record_not_found/newest_record_older"},

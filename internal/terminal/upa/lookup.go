@@ -176,7 +176,9 @@ func (m *lookup) record(r Record) protocol.Outcome {
 		o.Result, o.Reason = protocol.InDoubt, protocol.ReasonMismatch
 	case strings.Contains(status, "void"):
 		o.Result, o.Reason = protocol.InDoubt, protocol.ReasonVoided
-	case !stands, r.Host.stored():
+	case r.Host.stored(): // until the terminal has told the bank
+		o.Result, o.Reason = protocol.InDoubt, protocol.ReasonHostLost
+	case !stands:
 		o.Result, o.Reason = protocol.InDoubt, protocol.ReasonUnproven
 	default:
 		return r.Host.approve(o)
