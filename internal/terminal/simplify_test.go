@@ -72,6 +72,10 @@ func known(t *testing.T, tm *terminal.Terminal, c protocol.Command, o protocol.O
 		if o.Result != protocol.InDoubt {
 			return o
 		}
+		select {
+		case <-time.After(20 * time.Millisecond): // as a till waits between two questions
+		case <-t.Context().Done():
+		}
 		await(t, tm)
 		tm.Release() // a leaking PIN pad is looked into, and put back
 		var err error

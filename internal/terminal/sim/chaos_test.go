@@ -63,30 +63,28 @@ func (p *till) body() (b []byte, whole bool) {
 	}
 }
 
-// ask sends a command and returns its reply. sent is false when the terminal
-// has surely not acted on it.
-func (p *till) ask(command []byte, reply, ref string, refGroup int, limit time.Duration) (m message, sent bool, err error) {
+// ask sends a command and returns its reply.
+func (p *till) ask(command []byte, reply, ref string, refGroup int, limit time.Duration) (message, error) {
 	for try := 1; try <= 3; try++ {
 		if _, err := p.conn.Write(command); err != nil {
-			return message{}, true, err
+			return message{}, err
 		}
 		c, err := p.next(7 * time.Second)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded), err == nil && c == 0x15:
 			continue
 		case err != nil:
-			return message{}, true, err
+			return message{}, err
 		case c == 0x04:
-			return message{}, try > 1, errLine
+			return message{}, errLine // it proves nothing of the command
 		case c == 0x02:
 			p.buf = append([]byte{c}, p.buf...)
 		case c != 0x06:
-			return message{}, true, errLine
+			return message{}, errLine
 		}
-		m, err := p.reply(reply, ref, refGroup, limit)
-		return m, true, err
+		return p.reply(reply, ref, refGroup, limit)
 	}
-	return message{}, true, errLine
+	return message{}, errLine
 }
 
 // reply waits for the reply that names the reference.
@@ -173,10 +171,10 @@ func (p *till) lookUp(ref string) int {
 		if _, err := p.conn.Write(nil); err != nil {
 			p.attach()
 		}
-		if _, _, err := p.ask(raw("A00|1.35"), "A01", "", 0, 10*time.Second); err != nil {
+		if _, err := p.ask(raw("A00|1.35"), "A01", "", 0, 10*time.Second); err != nil {
 			continue
 		}
-		m, _, err := p.ask(raw("R02|1.35|00||||||"+ref), "R03", ref, 8, 15*time.Second)
+		m, err := p.ask(raw("R02|1.35|00||||||"+ref), "R03", ref, 8, 15*time.Second)
 		switch {
 		case err != nil:
 		case m.code == "100023":
@@ -195,10 +193,8 @@ func (p *till) lookUp(ref string) int {
 
 // take sells, and returns what was taken.
 func (p *till) take(ref string, cents int) int {
-	m, sent, err := p.ask(sale(ref, cents), "T01", ref, 4, 90*time.Second)
+	m, err := p.ask(sale(ref, cents), "T01", ref, 4, 90*time.Second)
 	switch {
-	case err != nil && !sent:
-		return 0
 	case err != nil, m.code == "100007":
 		return p.lookUp(ref)
 	case m.code != "000000" || !strings.Contains("00 10", m.item(0, 0)):
