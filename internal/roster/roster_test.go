@@ -16,6 +16,7 @@ import (
 	"coffer/internal/civil"
 	"coffer/internal/fault"
 	"coffer/internal/ident"
+	"coffer/internal/pan"
 	"coffer/internal/phi"
 	"coffer/internal/roster"
 	"coffer/internal/vault"
@@ -117,7 +118,7 @@ func TestChange(t *testing.T) {
 	}
 	bad := c.Details
 	bad.Memo = phi.NewText("4111 1111 1111 1111")
-	if err := w.Change(t.Context(), w.desk, c.ID, bad); !errors.Is(err, roster.ErrCardNumber) {
+	if err := w.Change(t.Context(), w.desk, c.ID, bad); !errors.Is(err, pan.Err) {
 		t.Errorf("a card number in the memo: %v", err)
 	}
 	if err := w.Change(t.Context(), w.desk, ident.ID[ident.Client]{9}, c.Details); !errors.Is(err, roster.ErrNoClient) {

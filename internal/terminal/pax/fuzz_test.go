@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"coffer/internal/pan"
 	"coffer/internal/terminal/frame"
 	"coffer/internal/terminal/protocol"
 )
@@ -60,7 +61,7 @@ func plain(t *testing.T, o protocol.Outcome) {
 			}
 		}
 	}
-	if protocol.HasCardNumber([]byte(o.HostText)) || protocol.HasCardNumber([]byte(o.EMV.Label)) {
+	if pan.In(o.HostText) || pan.In(o.EMV.Label) {
 		t.Fatal("a card number was kept")
 	}
 	if (o.Result == protocol.Approved || o.Result == protocol.Partial) && (o.Approved <= 0 || o.Approved > 15000) {

@@ -3,6 +3,7 @@ package pax
 import (
 	"bytes"
 
+	"coffer/internal/pan"
 	"coffer/internal/terminal/frame"
 	"coffer/internal/terminal/protocol"
 )
@@ -31,7 +32,7 @@ func leaks(payload []byte) bool {
 					return true
 				}
 			case known[[2]int{group, n}] || knownKey(field):
-			case protocol.HasCardNumber(field):
+			case pan.In(field):
 				return true
 			}
 			n++

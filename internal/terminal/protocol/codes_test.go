@@ -42,20 +42,7 @@ func TestOlderRef(t *testing.T) {
 	}
 }
 
-func TestCardNumbers(t *testing.T) {
-	for _, s := range []string{
-		"4111111111111111", "x 4111 1111 1111 1111 y", "4111-1111-1111-1111", "4222222222222", "378282246310005",
-		"2223000048400011", "6304000000000000000", "4111111111111111=2512", "0000000000000000000000004111111111111111000000",
-	} {
-		if !HasCardNumber([]byte(s)) {
-			t.Errorf("%q: not noticed", s)
-		}
-	}
-	for _, s := range []string{"", "411111111111", "4111111111111112", "1111111111111117", "4111 1111  1111 1111", "2024-04-17T14:16:56"} {
-		if HasCardNumber([]byte(s)) {
-			t.Errorf("%q: taken for a card number", s)
-		}
-	}
+func TestLastFour(t *testing.T) {
 	for s, four := range map[string]string{
 		"1111": "1111", "************1111": "1111", "651000XXXXXX0216": "0216", "EEEE1111": "1111",
 		"": "", "x": "", "41111": "", "4111111111111111": "", "4111111XXX1111": "", "6510 XXX 0216": "",

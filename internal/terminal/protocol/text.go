@@ -1,6 +1,10 @@
 package protocol
 
-import "strings"
+import (
+	"strings"
+
+	"coffer/internal/pan"
+)
 
 // Clean returns s in printable ASCII and at most sizeMax bytes long; every
 // other byte becomes a space, and spaces at the ends go.
@@ -26,7 +30,7 @@ func Clean(s string, sizeMax int) string {
 // could be a card number.
 func Text(s string, sizeMax int) string {
 	s = Clean(s, sizeMax)
-	if HasCardNumber([]byte(s)) {
+	if pan.In(s) {
 		return ""
 	}
 	return s
@@ -36,7 +40,7 @@ func Text(s string, sizeMax int) string {
 // sizeMax and without anything that could be a card number, else "".
 func Word(s string, sizeMax int) string {
 	s = strings.TrimSpace(s)
-	if len(s) > sizeMax || !isID(s) || HasCardNumber([]byte(s)) {
+	if len(s) > sizeMax || !isID(s) || pan.In(s) {
 		return ""
 	}
 	return s
@@ -55,7 +59,7 @@ func Digits(s string, size int) string {
 // Chip data has that by chance, once in some thousand payments: a receipt without
 // it is better than a search for card numbers that is taught to overlook some.
 func Hexadecimal(s string, sizeMax int) string {
-	if len(s) > sizeMax || HasCardNumber([]byte(s)) {
+	if len(s) > sizeMax || pan.In(s) {
 		return ""
 	}
 	s = strings.ToUpper(s)

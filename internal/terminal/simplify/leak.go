@@ -3,6 +3,7 @@ package simplify
 import (
 	"bytes"
 
+	"coffer/internal/pan"
 	"coffer/internal/terminal/protocol"
 )
 
@@ -36,7 +37,7 @@ func leaks(payload []byte) bool {
 		case f == FieldText && bytes.HasPrefix(bytes.ToUpper(value), []byte(whitelist)):
 			return true
 		case knownNumber(f):
-		case protocol.HasCardNumber(value):
+		case pan.In(value):
 			return true
 		}
 	}

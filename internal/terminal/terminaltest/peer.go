@@ -5,6 +5,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"coffer/internal/pan"
 	"coffer/internal/terminal/protocol"
 )
 
@@ -213,7 +214,7 @@ func (p *peer) plain(o protocol.Outcome) {
 				p.t.Fatalf("%q is kept", s)
 			}
 		}
-		if protocol.HasCardNumber([]byte(s)) {
+		if pan.In(s) {
 			p.t.Fatalf("a card number is kept")
 		}
 	}

@@ -3,6 +3,7 @@ package upa
 import (
 	"bytes"
 
+	"coffer/internal/pan"
 	"coffer/internal/terminal/protocol"
 )
 
@@ -29,7 +30,7 @@ func leaks(path, value []byte) bool {
 	case isLongNumber(name):
 		return false
 	}
-	return protocol.HasCardNumber(value)
+	return pan.In(value)
 }
 
 func isMaskedAccount(name []byte) bool {

@@ -6,7 +6,7 @@ import (
 
 	"coffer/internal/fault"
 	"coffer/internal/money"
-	"coffer/internal/terminal/protocol"
+	"coffer/internal/pan"
 )
 
 // The kinds of message: a command or its answer, and what either side says to
@@ -121,7 +121,7 @@ func read(payload []byte, into fields, object func(path []byte)) error {
 	}
 	leaked := false
 	w.value = func(path, value []byte) {
-		if leaks(path, value) || protocol.HasCardNumber(path) {
+		if leaks(path, value) || pan.In(path) {
 			leaked = true
 			w.fail()
 			return
@@ -133,7 +133,7 @@ func read(payload []byte, into fields, object func(path []byte)) error {
 	ok := w.walk()
 	w.wipe()
 	switch {
-	case leaked, !ok && protocol.HasCardNumber(payload):
+	case leaked, !ok && pan.In(payload):
 		return ErrLeak
 	case !ok:
 		return ErrFormat

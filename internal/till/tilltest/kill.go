@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"coffer/internal/ident"
+	"coffer/internal/pan"
 	"coffer/internal/seal"
 	"coffer/internal/terminal/sim"
 )
@@ -197,8 +198,8 @@ func (p plan) judgeKilled(ctx context.Context, o orders, s *sim.Sim, clients []i
 	if err != nil {
 		return err
 	}
-	if n := CardNumbers(log); n > 0 {
-		p.report.problem("%d card numbers in the log", n)
+	if pan.In(log) {
+		p.report.problem("a card number in the log")
 	}
 	p.report.complaints(s)
 	return d.judge(ctx, p.report, meant, s.Ledger())
