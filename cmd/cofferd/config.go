@@ -15,6 +15,8 @@ import (
 
 	"coffer/firmware-config"
 	"coffer/internal/backup"
+	"coffer/internal/duty"
+	"coffer/internal/money"
 	"coffer/internal/seal"
 	"coffer/internal/terminal/simplify"
 )
@@ -44,6 +46,8 @@ type Config struct {
 	Control string `toml:"control"`
 	// Terminals are the card terminals.
 	Terminals []TerminalConfig `toml:"terminal"`
+	// Limits are what one person may decide alone about money that goes back.
+	Limits LimitsConfig `toml:"limits"`
 	// Backups are the places to which backups go.
 	Backups []BackupConfig `toml:"backup"`
 	// Seal says how the books are sealed to the box.
@@ -68,6 +72,36 @@ type TerminalConfig struct {
 	TerminalID string `toml:"terminal_id"`
 	Location   string `toml:"location"`
 	Chain      string `toml:"chain"`
+}
+
+// LimitsConfig is what one person may decide alone, in dollars: "200.00". A
+// larger amount needs a second person. What is left out is the usual.
+type LimitsConfig struct {
+	// Void is the largest own payment of the same day that its cashier voids alone.
+	Void string `toml:"void"`
+	// Refund is what may be refunded of one payment alone.
+	Refund string `toml:"refund"`
+	// Adjust is what may be adjusted or written off of one account on one day alone.
+	Adjust string `toml:"adjust"`
+}
+
+// limits returns the limits, which check has read before.
+func (l LimitsConfig) limits() (duty.Limits, error) {
+	all := duty.UsualLimits
+	for _, one := range []struct {
+		name, text string
+		to         *money.Amount
+	}{{"void", l.Void, &all.Void}, {"refund", l.Refund, &all.Refund}, {"adjust", l.Adjust, &all.Adjust}} {
+		if one.text == "" {
+			continue
+		}
+		amount, err := money.Parse(one.text)
+		if err != nil || amount < 0 {
+			return duty.Limits{}, fmt.Errorf(`limits: write %s in dollars and cents, as in %s = "25.00"`, one.name, one.name)
+		}
+		*one.to = amount
+	}
+	return all, nil
 }
 
 // merchant returns how the processor knows the terminal.
@@ -187,6 +221,9 @@ func (c Config) check() error {
 		}
 	}
 	if err := c.Seal.check(); err != nil {
+		return err
+	}
+	if _, err := c.Limits.limits(); err != nil {
 		return err
 	}
 	seen := map[string]bool{}

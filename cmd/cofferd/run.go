@@ -228,7 +228,7 @@ func (d *daemon) serveClinic(ctx context.Context, box *clinic) error {
 	handler, err := ui.New(ui.Options{
 		Clinic: d.config.Clinic, Demo: d.config.Demo, Names: d.config.Names, Zone: d.config.zone(), Now: d.now,
 		Identity: box.identity, Roster: box.roster, Schedule: box.schedule, Books: box.books,
-		Billing: box.billing, Till: box.till, Day: box.day, Ops: d.ops, Bell: d.bell, Log: d.log,
+		Billing: box.billing, Till: box.till, Acts: box.acts, Day: box.day, Ops: d.ops, Bell: d.bell, Log: d.log,
 	})
 	if err != nil {
 		return err

@@ -71,6 +71,7 @@ type clinic struct {
 	books    *books.Books
 	billing  *billing.Billing
 	till     *till.Till
+	acts     *duty.Acts
 	day      *day.Day
 
 	terminals []*terminal.Terminal
@@ -80,14 +81,16 @@ type clinic struct {
 // furnish puts the floors onto an open store. Terminals are started, the till
 // touches none of them before Recover.
 func furnish(c Config, v *vault.Vault, issuer access.Issuer, terminals []*terminal.Terminal, bell func(string), log *slog.Logger) *clinic {
+	limits, _ := c.Limits.limits() // check has refused what is none
 	people := identity.New(v, issuer, identity.WithLog(log), identity.WithClinicWords(c.Clinic))
 	return &clinic{
 		vault: v, identity: people, roster: roster.New(v), schedule: schedule.New(v),
 		books: books.New(v), billing: billing.New(v), terminals: terminals,
 		till: till.New(till.Options{
-			Vault: v, Agent: people.System("till"), Terminals: terminals, Clinic: c.Clinic, Bell: bell, Log: log,
+			Vault: v, Agent: people.System("till"), Terminals: terminals, Clinic: c.Clinic, Limits: limits, Bell: bell, Log: log,
 		}),
-		day: day.New(day.Options{Vault: v, Agent: people.System("day"), Location: c.Clinic, Log: log}),
+		acts: duty.New(v),
+		day:  day.New(day.Options{Vault: v, Agent: people.System("day"), Location: c.Clinic, Log: log}),
 	}
 }
 

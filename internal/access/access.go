@@ -54,6 +54,7 @@ const (
 	KindAppointment Kind = "appointment"
 	KindEncounter   Kind = "encounter"
 	KindAttempt     Kind = "attempt"
+	KindAct         Kind = "act"
 	KindEntry       Kind = "entry"
 	KindAccount     Kind = "account"
 	KindTerminal    Kind = "terminal"

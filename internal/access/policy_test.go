@@ -154,7 +154,7 @@ func TestITIsBlind(t *testing.T) {
 // matrix.
 func TestWhoSeesWhat(t *testing.T) {
 	never := map[Role][]Action{
-		FrontDesk:  {BooksRead, PaymentRefund, StaffCreate, CredentialRead, SignIn, StoreOpen, StoreVerify},
+		FrontDesk:  {BooksRead, AccountAdjust, ActApprove, StaffCreate, CredentialRead, SignIn, StoreOpen, StoreVerify},
 		Therapist:  {ClientFind, DayRead, PaymentTake, BooksRead, ClientWrite, AssignmentWrite, CredentialRead},
 		Accountant: {ClientFind, ClientRead, DayRead, DayOwn, PaymentTake, ReceiptRead, CredentialRead},
 	}

@@ -47,7 +47,7 @@ func TestCheckComesBack(t *testing.T) {
 	if w.balance(books.Checks) != 0 || w.balance(books.Bank) != 180_00 {
 		t.Errorf("to deposit %v, at the bank %v", w.balance(books.Checks), w.balance(books.Bank))
 	}
-	_, err := w.till.Void(t.Context(), w.people["rosa"], till.Void{Command: command(), Original: one})
+	_, err := w.till.GiveBack(t.Context(), w.people["rosa"], till.GiveBack{Kind: till.KindVoid, Reason: till.ReasonMistake, Command: command(), Original: one})
 	w.refused(err, till.ErrDeposited)
 	waiting, slips, err := w.till.Checks(t.Context(), w.people["vera"], 10)
 	if err != nil || len(waiting) != 0 || len(slips) != 1 || slips[0].Amount != 180_00 || len(slips[0].Checks) != 2 || slips[0].Checks[0].Number != "1001" {
@@ -119,7 +119,7 @@ func TestCheckRefusals(t *testing.T) {
 	w.refused(w.till.ReturnCheck(t.Context(), w.people["vera"], till.CheckReturn{Command: command(), Attempt: id, Fee: till.FeeMax + 1}), till.ErrFee)
 	_, err := w.till.Deposit(t.Context(), w.people["rosa"], command(), []ident.ID[ident.Attempt]{id, id})
 	w.refused(err, till.ErrNoChecks)
-	_, err = w.till.Void(t.Context(), w.people["rosa"], till.Void{Command: command(), Original: id})
+	_, err = w.till.GiveBack(t.Context(), w.people["rosa"], till.GiveBack{Kind: till.KindVoid, Reason: till.ReasonMistake, Command: command(), Original: id})
 	w.must(err)
 	_, err = w.till.Deposit(t.Context(), w.people["rosa"], command(), []ident.ID[ident.Attempt]{id})
 	w.refused(err, till.ErrNoChecks)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"coffer/internal/access/accesstest"
+	"coffer/internal/duty"
 	"coffer/internal/ident"
 	"coffer/internal/money"
 	"coffer/internal/terminal"
@@ -77,7 +78,7 @@ func TestBatchOfTheSimulatedTerminal(t *testing.T) {
 		}
 	}
 	desk := tilltest.TerminalID(0)
-	w.till = till.New(till.Options{
+	w.till = till.New(till.Options{Limits: duty.UsualLimits,
 		Vault: w.v, Agent: accesstest.System("till"), Clinic: "Harbor Lane", Bell: ring,
 		Terminals: []*terminal.Terminal{terminal.Start(terminal.Config{ID: desk, Name: "Desk", Dial: s.Dial, Serial: tilltest.Serial, Profile: tilltest.Unhurried(sim.PAX)})},
 	})
@@ -117,7 +118,7 @@ func TestBatchOfTheSimulatedTerminal(t *testing.T) {
 	second := sale(25_00)
 	sale(100_41) // its cents decline it
 	run(func() (ident.ID[ident.Attempt], error) {
-		return w.till.Void(t.Context(), w.people["rosa"], till.Void{Command: command(), Original: second})
+		return w.till.GiveBack(t.Context(), w.people["rosa"], till.GiveBack{Kind: till.KindVoid, Reason: till.ReasonMistake, Command: command(), Original: second})
 	})
 	sale(12_34)
 	w.must(w.till.Close(context.Background()))

@@ -257,7 +257,7 @@ func TestVoidOfDroppedCash(t *testing.T) {
 	w := newWorld(t, false)
 	id := w.cash("rosa", 40_00)
 	w.must(w.d.Drop(t.Context(), w.people["rosa"], command(), 30_00))
-	_, err := w.till.Void(t.Context(), w.people["rosa"], till.Void{Command: command(), Original: id})
+	_, err := w.till.GiveBack(t.Context(), w.people["rosa"], till.GiveBack{Kind: till.KindVoid, Reason: till.ReasonMistake, Command: command(), Original: id})
 	w.refused(err, till.ErrDrawer)
 	w.sound()
 }

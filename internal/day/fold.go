@@ -89,7 +89,7 @@ func classOf(e, origin ledger.Entry) Class {
 func amountOf(class Class, e ledger.Entry) money.Amount {
 	var in, credited money.Amount
 	for _, p := range e.Postings {
-		if slices.Contains(moneyAccounts, p.Account) {
+		if slices.Contains(moneyAccounts, p.Account) || class == Refunded && p.Account == books.Bank {
 			in += p.Amount
 		}
 		if byAccount[p.Account] == "" && p.Account != books.Receivables && p.Account != books.Credits {

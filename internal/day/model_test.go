@@ -119,7 +119,7 @@ func (r *trial) Void(*rapid.T) {
 	}
 	i := rapid.IntRange(0, len(r.m.paid)-1).Draw(r.T, "payment")
 	p := r.m.paid[i]
-	_, err := r.w.till.Void(context.Background(), r.w.people[r.cashier()], till.Void{Command: command(), Original: p.id})
+	err := r.w.giveBack(p.who, till.GiveBack{Kind: till.KindVoid, Reason: till.ReasonMistake, Original: p.id})
 	if r.m.drawer[p.who] < p.amount {
 		if err != till.ErrDrawer {
 			r.Fatalf("a void of what is not there: %v", err)
@@ -130,6 +130,27 @@ func (r *trial) Void(*rapid.T) {
 	r.m.paid = slices.Delete(r.m.paid, i, i+1)
 	r.m.note(Voided, p.amount, r.late())
 	r.m.moved(p.who, -p.amount)
+}
+
+// Refund gives a part of somebody's payment back out of the drawer of anybody.
+func (r *trial) Refund(*rapid.T) {
+	if len(r.m.paid) == 0 {
+		r.Skip("nothing to refund")
+	}
+	i := rapid.IntRange(0, len(r.m.paid)-1).Draw(r.T, "payment")
+	p, who := r.m.paid[i], r.cashier()
+	amount := money.Amount(rapid.Int64Range(1, int64(p.amount)).Draw(r.T, "part"))
+	err := r.w.giveBack(who, till.GiveBack{Kind: till.KindRefund, Reason: till.ReasonCredit, Original: p.id, Amount: amount})
+	if r.m.drawer[who] < amount {
+		if err != till.ErrDrawer {
+			r.Fatalf("a refund of what is not there: %v", err)
+		}
+		return
+	}
+	r.must(err)
+	r.m.paid = slices.Delete(r.m.paid, i, i+1)
+	r.m.note(Refunded, amount, r.late())
+	r.m.moved(who, -amount)
 }
 
 func (r *trial) Drop(*rapid.T) {

@@ -69,7 +69,7 @@ func newWorld(t testing.TB, sync bool, more ...identity.NewStaff) *world {
 
 // furnish puts till and day onto the open vault.
 func (w *world) furnish() {
-	w.till = till.New(till.Options{Vault: w.v, Agent: accesstest.System("till"), Clinic: "Harbor Lane"})
+	w.till = till.New(till.Options{Vault: w.v, Agent: accesstest.System("till"), Clinic: "Harbor Lane", Limits: duty.UsualLimits})
 	w.d = New(Options{Vault: w.v, Agent: accesstest.System("day"), Location: "Harbor Lane"})
 }
 

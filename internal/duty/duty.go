@@ -7,8 +7,15 @@
 // allowed, and then it is written down for ever, in the same commit as the act:
 // in the audit event and as a waiver, which the next day sheet prints.
 //
-// On disk is the bucket of waivers, which is only ever added to. Trusted: the
-// roster of staff of package identity, for who else there is.
+// Money that is given back or written off beyond what one person may decide
+// alone is proposed by one person and approved by another, of a role that may
+// approve, in a session of their own. The proposal is durable, is open work until
+// it is carried out, and ends by itself after OpenFor.
+//
+// On disk are the bucket of waivers, which is only ever added to, and the bucket
+// of acts: every act of this kind with its reason, who asked for it and who
+// approved it. What was noted about it is sealed under the client's key. Trusted:
+// the roster of staff of package identity, for who else there is.
 package duty
 
 import (
@@ -25,6 +32,8 @@ type Rule uint32
 
 // The rules that acts are held against here.
 const (
+	// Proposer: who proposes an act does not approve it.
+	Proposer Rule = 1
 	// Taker: who took a payment of an account does not adjust the account on
 	// the same day.
 	Taker Rule = 2
@@ -45,7 +54,7 @@ type waiverRow = vault.Row[Waiver, vault.None]
 var waivers = vault.NewJournal[Waiver, vault.None](vault.BucketWaivers)
 
 // Tables returns what is kept, for opening the vault.
-func Tables() []vault.AnyTable { return []vault.AnyTable{waivers} }
+func Tables() []vault.AnyTable { return []vault.AnyTable{waivers, acts} }
 
 // human are the roles of people.
 var human = []access.Role{access.FrontDesk, access.Therapist, access.Accountant, access.Owner, access.Officer, access.IT}

@@ -23,6 +23,7 @@ type (
 	Encounter   struct{ _ [0]byte }
 	Charge      struct{ _ [0]byte }
 	Attempt     struct{ _ [0]byte }
+	Act         struct{ _ [0]byte }
 	Payment     struct{ _ [0]byte }
 	Entry       struct{ _ [0]byte }
 	Terminal    struct{ _ [0]byte }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"unicode/utf8"
 )
 
 // Redacted is what stands in place of a value.
@@ -26,6 +27,9 @@ func NewText(s string) Text { return Text{strings.TrimSpace(s)} }
 // Reveal returns the content, for the eyes of someone who was allowed to see
 // it. Only the packages that the house rules list may call it.
 func (t Text) Reveal() string { return t.s }
+
+// Length returns how many characters the text has.
+func (t Text) Length() int { return utf8.RuneCountInString(t.s) }
 
 // IsZero reports whether the text is empty.
 func (t Text) IsZero() bool { return t.s == "" }

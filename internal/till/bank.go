@@ -219,7 +219,7 @@ func (t *Till) ReturnCheck(ctx context.Context, agent access.Agent, r CheckRetur
 
 func bounce(tx *vault.Tx, row attemptRow, r CheckReturn) error {
 	a := &row.Shared
-	if a.Deposit == 0 || a.left() == 0 {
+	if a.Deposit == 0 || !a.Bounced.IsZero() {
 		return ErrNotDeposited
 	}
 	takers, err := takersFrom(tx, a.Client, civil.Of(tx.Now()).In(tx.Now().Location()))

@@ -8,6 +8,7 @@ import (
 	"coffer/internal/ident"
 	"coffer/internal/ledger"
 	"coffer/internal/money"
+	"coffer/internal/phi"
 	"coffer/internal/roster"
 	"coffer/internal/vault"
 )
@@ -22,10 +23,13 @@ type intent struct {
 	tendered money.Amount
 	original ident.ID[ident.Attempt]
 	terminal ident.ID[ident.Terminal]
-	again    bool     // a person confirmed a second payment
-	dueOnly  bool     // more than is due is refused
-	check    string   // number of a check
-	of       *attempt // the payment to give back
+	again    bool                // a person confirmed a second payment
+	dueOnly  bool                // more than is due is refused
+	check    string              // number of a check
+	of       *attempt            // the payment to give back
+	act      ident.ID[ident.Act] // the approved act that is carried out
+	reason   Reason
+	note     phi.Text
 }
 
 // Begin records a card payment and hands it to the terminal; it does not wait
@@ -55,25 +59,6 @@ func (t *Till) Cash(ctx context.Context, agent access.Agent, s CashSale) (ident.
 	return t.begin(ctx, agent, access.PaymentTake, access.Client(s.Client), intent{
 		command: s.Command, kind: KindSale, tender: TenderCash, client: s.Client,
 		amount: s.Amount, tendered: s.Tendered, again: s.ConfirmDuplicate, dueOnly: s.DueOnly,
-	})
-}
-
-// Void takes back a whole payment by its own tender. A card void goes to the
-// terminal like a sale; a cash void is final at once.
-func (t *Till) Void(ctx context.Context, agent access.Agent, v Void) (ident.ID[ident.Attempt], error) {
-	return t.begin(ctx, agent, access.PaymentVoid, access.Of(access.KindAttempt, v.Original), intent{
-		command: v.Command, kind: KindVoid, original: v.Original, terminal: v.Terminal,
-	})
-}
-
-// Refund gives back part or all of a card payment to the card. It is for
-// payments whose batch is closed; before that, Void is due.
-func (t *Till) Refund(ctx context.Context, agent access.Agent, r Refund) (ident.ID[ident.Attempt], error) {
-	if r.Amount <= 0 {
-		return ident.ID[ident.Attempt]{}, ErrAmount
-	}
-	return t.begin(ctx, agent, access.PaymentRefund, access.Of(access.KindAttempt, r.Original), intent{
-		command: r.Command, kind: KindRefund, original: r.Original, terminal: r.Terminal, amount: r.Amount,
 	})
 }
 
@@ -145,7 +130,7 @@ func (t *Till) intend(tx *vault.Tx, in intent) (begun, error) {
 		return begun{id: earlier.Shared.ID}, sameIntent(&earlier.Shared, in)
 	}
 	if in.kind != KindSale {
-		if in, err = returning(tx, in); err != nil {
+		if in, err = t.returning(tx, in); err != nil {
 			return begun{id: in.original}, err
 		}
 	}
@@ -157,6 +142,9 @@ func (t *Till) intend(tx *vault.Tx, in intent) (begun, error) {
 	}
 	if err := overDue(tx, in); err != nil {
 		return begun{}, err
+	}
+	if in, err = t.permitted(tx, in); err != nil {
+		return begun{id: in.original}, err
 	}
 	if in.tender != TenderCard {
 		return t.takeAtDesk(tx, in)
@@ -234,35 +222,6 @@ func overDue(tx *vault.Tx, in intent) error {
 	return err
 }
 
-// returning completes an intent to give back from the payment it refers to.
-func returning(tx *vault.Tx, in intent) (intent, error) {
-	row, err := rowOf(tx, in.original)
-	if err != nil {
-		return in, err
-	}
-	a := &row.Shared
-	left := a.left()
-	switch {
-	case left == 0:
-		return in, ErrNotPayment
-	case in.kind == KindVoid && left != a.Approved:
-		return in, ErrNotPayment
-	case in.kind == KindRefund && a.Tender != TenderCard:
-		return in, ErrNotPayment
-	case a.Deposit != 0:
-		return in, ErrDeposited
-	case in.kind == KindVoid:
-		in.amount = left
-	case in.amount > left:
-		return in, ErrRefundTooMuch
-	}
-	in.client, in.tender, in.check, in.of = a.Client, a.Tender, a.Check, a
-	if in.terminal.IsZero() {
-		in.terminal = a.Terminal
-	}
-	return in, nil
-}
-
 // attemptOf returns the record that an intent begins with.
 func attemptOf(tx *vault.Tx, in intent) (attempt, error) {
 	client, err := roster.Read(tx, in.client)
@@ -273,7 +232,7 @@ func attemptOf(tx *vault.Tx, in intent) (attempt, error) {
 		ID: ident.New[ident.Attempt](tx.Now()), Command: in.command, Client: in.client,
 		Account: string(client.Account), Kind: in.kind, Tender: in.tender, Amount: in.amount,
 		Original: in.original, Again: in.again, Tendered: in.tendered, Check: in.check,
-		State: Created, At: tx.Now(), Cashier: tx.Agent().Name(), Staff: tx.Agent().StaffID(),
+		Act: in.act, State: Created, At: tx.Now(), Cashier: tx.Agent().Name(), Staff: tx.Agent().StaffID(),
 	}, nil
 }
 

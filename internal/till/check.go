@@ -115,7 +115,8 @@ func checkMoved(tx *vault.Tx, a *attempt) (string, error) {
 func moved(e ledger.Entry, a *attempt) money.Amount {
 	var sum money.Amount
 	for _, p := range e.Postings {
-		if p.Account == books.CardClearing || p.Account == books.Drawers || p.Account == books.Checks {
+		switch p.Account {
+		case books.CardClearing, books.Drawers, books.Checks, books.Bank:
 			sum += p.Amount
 		}
 	}

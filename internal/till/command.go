@@ -3,6 +3,7 @@ package till
 import (
 	"coffer/internal/ident"
 	"coffer/internal/money"
+	"coffer/internal/phi"
 )
 
 // Sale asks for a card payment. The same Command always means the same attempt:
@@ -48,22 +49,38 @@ type CheckReturn struct {
 	Fee     money.Amount // charged to the client; zero: none
 }
 
-// Void takes back a whole payment: at the terminal for a card payment (only
-// before its batch is closed; else the terminal declines and Refund is due),
-// out of the drawer for a cash payment.
-type Void struct {
+// GiveBack asks for money of an earlier payment to go back to the client, by
+// the payment's own tender: to the card by its reference, out of the drawer of
+// whoever gives it, the check itself while it waits for its deposit, or after
+// that a check of the clinic's own.
+type GiveBack struct {
 	Command  ident.ID[ident.Command]
 	Original ident.ID[ident.Attempt]
-	Terminal ident.ID[ident.Terminal] // zero: where the payment was made
+	// Kind is KindVoid, which takes the whole payment back while the terminal's
+	// batch is open, or KindRefund.
+	Kind     Kind
+	Amount   money.Amount             // of a refund
+	Terminal ident.ID[ident.Terminal] // of a card payment; zero: where it was made
+	Check    string                   // number of the clinic's own check
+	Reason   Reason
+	Note     phi.Text // for whoever approves it; due with ReasonOther
 }
 
-// Refund gives back Amount of a card payment to the card.
-type Refund struct {
-	Command  ident.ID[ident.Command]
-	Original ident.ID[ident.Attempt]
-	Amount   money.Amount
-	Terminal ident.ID[ident.Terminal] // zero: where the payment was made
-}
+// Reason says why money is given back. It is a closed list; what is to be said
+// beside it is the note.
+type Reason string
+
+// The reasons.
+const (
+	ReasonMistake Reason = "mistake" // wrong amount, or the wrong client
+	ReasonDouble  Reason = "double"  // paid twice
+	ReasonNotHeld Reason = "not_held"
+	ReasonCredit  Reason = "credit" // a prepayment that is not used
+	ReasonOther   Reason = "other"
+)
+
+// Reasons are all reasons, in the order of a page.
+var Reasons = []Reason{ReasonMistake, ReasonDouble, ReasonNotHeld, ReasonCredit, ReasonOther}
 
 // Evidence is what two people looked at before they decided by hand what became
 // of a payment. It is a closed list: no free text enters the journal.

@@ -42,6 +42,14 @@ var (
 	ErrNotPayment = fault.New(fault.Conflict, "Only an approved payment that was not voided can be given back.")
 	// ErrRefundTooMuch: more than what is left of the payment.
 	ErrRefundTooMuch = fault.New(fault.Invalid, "That is more than what is left of this payment. Enter a smaller amount.")
+	// errNotYours: a proposal of what its proposer may not do at all.
+	errNotYours = fault.New(fault.Denied, "You can't ask for this. A colleague of the front desk can.")
+	// ErrReason: money is given back for one of the reasons; another one is said.
+	ErrReason = fault.New(fault.Invalid, "Choose why the money is given back. With another reason, write a few words in the note.")
+	// ErrOtherDrawer: cash is voided by who took it.
+	ErrOtherDrawer = fault.New(fault.Conflict, "This cash is in the drawer of a colleague. Ask that colleague to void it, or refund it out of your own drawer.")
+	// ErrCheckHere: a check that was not deposited is given back itself.
+	ErrCheckHere = fault.New(fault.Conflict, "This check has not gone to the bank yet. Void the payment and give the check itself back.")
 	// ErrDrawer: the cash to give back was taken out of its drawer.
 	ErrDrawer = fault.New(fault.Conflict, "The drawer does not hold this money any more: it was taken out for the bank. Ask the accountant to give it back another way.")
 	// ErrCheck: a check needs its number.

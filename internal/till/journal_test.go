@@ -9,6 +9,7 @@ import (
 	"coffer/internal/access"
 	"coffer/internal/access/accesstest"
 	"coffer/internal/books"
+	"coffer/internal/duty"
 	"coffer/internal/ident"
 	"coffer/internal/ledger"
 	"coffer/internal/phi"
@@ -39,7 +40,7 @@ func newBench(t *testing.T) *bench {
 // newBenchAt is newBench with a terminal of that configuration.
 func newBenchAt(t *testing.T, cfg terminal.Config) *bench {
 	t.Helper()
-	v := vaulttest.Open(t, nil, slices.Concat(books.Tables(), roster.Tables(), Tables())...)
+	v := vaulttest.Open(t, nil, slices.Concat(duty.Tables(), books.Tables(), roster.Tables(), Tables())...)
 	b := &bench{t: t, agent: accesstest.System("till")}
 	m := terminal.Start(cfg)
 	b.Till = New(Options{Vault: v, Agent: b.agent, Terminals: []*terminal.Terminal{m}, Bell: func(s string) { b.rang = append(b.rang, s) }})

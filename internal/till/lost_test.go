@@ -11,6 +11,7 @@ import (
 	"coffer/internal/access"
 	"coffer/internal/access/accesstest"
 	"coffer/internal/books"
+	"coffer/internal/duty"
 	"coffer/internal/roster"
 	"coffer/internal/seal/sealtest"
 	"coffer/internal/terminal"
@@ -24,7 +25,7 @@ import (
 // not come again.
 func TestCreatedMayHaveBeenSentAfterALoss(t *testing.T) {
 	o := vault.Options{Dir: t.TempDir() + "/store", Key: sealtest.Key(t), MapBytes: 1 << 30,
-		Tables: slices.Concat(books.Tables(), roster.Tables(), Tables())}
+		Tables: slices.Concat(duty.Tables(), books.Tables(), roster.Tables(), Tables())}
 	v, err := vault.Create(t.Context(), accesstest.System("test"), o)
 	if err != nil {
 		t.Fatal(err)

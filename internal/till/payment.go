@@ -3,6 +3,7 @@ package till
 import (
 	"time"
 
+	"coffer/internal/duty"
 	"coffer/internal/ident"
 	"coffer/internal/money"
 )
@@ -67,13 +68,17 @@ type Payment struct {
 	Terminal     ident.ID[ident.Terminal] // zero for cash
 	TerminalName string
 
-	Amount    money.Amount // asked for
-	Approved  money.Amount // moved; zero until known
-	Remaining money.Amount // of a partial approval: what is still to be paid
-	Due       money.Amount // the client's balance now; negative is a credit
-	Tendered  money.Amount // cash handed over
-	Change    money.Amount // cash handed back
-	Check     string       // number of the check
+	Amount    money.Amount          // asked for
+	Approved  money.Amount          // moved; zero until known
+	Remaining money.Amount          // of a partial approval: what is still to be paid
+	Due       money.Amount          // the client's balance now; negative is a credit
+	Tendered  money.Amount          // cash handed over
+	Change    money.Amount          // cash handed back
+	Check     string                // number of the check
+	Returned  money.Amount          // given back so far
+	Cashier   string                // sign-in name of who began it
+	Entry     ident.ID[ident.Entry] // in the journal; zero while nothing is posted
+	Act       *duty.Act             // to give it back, which waits for approval or to be carried out; nil: none
 
 	Stage Stage
 	Title string // a few words: "Approved"
@@ -83,10 +88,10 @@ type Payment struct {
 	Final     bool // nothing more will change by itself: stop asking
 	Unknown   bool // the outcome is not known yet
 	MayCancel bool // the cancel button is armed
-	MayVoid   bool // the payment can be voided
+	MayVoid   bool // the one who asks can void it, alone or with a second person
 	Voided    bool // the payment was taken back whole
 	Bounced   bool // the bank returned the check
-	MayRefund bool // the payment can be refunded
+	MayRefund bool // the one who asks can refund it, or a part, likewise
 	Choice    bool // a person must answer the duplicate question (AnswerSame, AnswerSecond)
 
 	// MayResolve says that two people may state what became of it (Resolve).

@@ -2,6 +2,7 @@ package till
 
 import (
 	"coffer/internal/books"
+	"coffer/internal/duty"
 	"coffer/internal/fault"
 	"coffer/internal/ledger"
 	"coffer/internal/vault"
@@ -15,11 +16,13 @@ func sub(a *attempt) ledger.Sub { return ledger.Sub(a.Account) }
 
 // moneySide is the account that the money comes to or goes from: card clearing
 // by the terminal, whose batches bear its serial number, the drawer of the
-// cashier, or the checks to deposit.
+// cashier, the checks to deposit, or the bank on which the clinic draws a check.
 func moneySide(a *attempt) ledger.Posting {
 	switch {
 	case a.Tender == TenderCash:
 		return ledger.Posting{Account: books.Drawers, Sub: ledger.Sub(a.Cashier)}
+	case a.Tender == TenderCheck && a.Kind == KindRefund:
+		return ledger.Posting{Account: books.Bank} // a check of the clinic's own
 	case a.Tender == TenderCheck:
 		return ledger.Posting{Account: books.Checks}
 	case a.Serial != "":
@@ -166,6 +169,11 @@ func giveBack(tx *vault.Tx, a *attempt) error {
 	}
 	if err := attempts.Replace(tx, row); err != nil {
 		return err
+	}
+	if !a.Act.IsZero() {
+		if err := duty.Finish(tx, a.Act); err != nil {
+			return err
+		}
 	}
 	return note(tx, a.Original, event{Name: name, Amount: a.Approved, Ref: a.Ref})
 }

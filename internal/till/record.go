@@ -102,6 +102,8 @@ type attempt struct {
 	Deposit uint64                  `cbor:"58,keyasint,omitempty"` // slip with which it went to the bank
 	Bounced ident.ID[ident.Command] `cbor:"59,keyasint"`           // recorded that the bank returned it
 
+	Act ident.ID[ident.Act] `cbor:"62,keyasint"` // of a void or refund: who asked for it, who approved it, and why
+
 	Proposal *proposal `cbor:"60,keyasint,omitempty"` // first person's decision
 }
 

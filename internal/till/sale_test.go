@@ -303,7 +303,7 @@ func TestTwoTerminalsOneClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.await(p, till.StageApproved)
-	v, err := d.Till.Void(t.Context(), d.Cashier, till.Void{Command: tilltest.Command(), Original: free.ID})
+	v, err := d.Till.GiveBack(t.Context(), d.Cashier, till.GiveBack{Kind: till.KindVoid, Reason: till.ReasonMistake, Command: tilltest.Command(), Original: free.ID})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"coffer/internal/access"
+	"coffer/internal/duty"
 	"coffer/internal/ident"
 	"coffer/internal/money"
 	"coffer/internal/terminal"
@@ -40,7 +41,9 @@ type Options struct {
 	// "manual", "stray", "asked", "answered", "proposed", "closed". For test
 	// campaigns, which kill the process there.
 	AfterEvent func(event string)
-	Log        *slog.Logger
+	// Limits are what one person may give back alone. Zero: nothing.
+	Limits duty.Limits
+	Log    *slog.Logger
 	// RunMax is how long a command may run at a terminal that neither answers
 	// nor gives up; zero means 10 minutes. The terminal's own deadlines, which
 	// come from its profile, are shorter.
@@ -58,6 +61,7 @@ type Till struct {
 	clinic string
 	bell   func(string)
 	after  func(string)
+	limits duty.Limits
 	log    *slog.Logger
 	runMax time.Duration
 	retry  backoff
@@ -78,7 +82,7 @@ type Till struct {
 func New(o Options) *Till {
 	t := &Till{
 		vault: o.Vault, agent: o.Agent, clinic: o.Clinic,
-		bell: o.Bell, after: o.AfterEvent, log: o.Log,
+		bell: o.Bell, after: o.AfterEvent, log: o.Log, limits: o.Limits,
 		runMax: orDefault(o.RunMax, 10*time.Minute),
 		retry:  backoff{orDefault(o.RetryMin, time.Second), orDefault(o.RetryMax, time.Minute)},
 		lanes:  map[ident.ID[ident.Terminal]]*lane{},
@@ -107,6 +111,9 @@ func orDefault(d, or time.Duration) time.Duration {
 	}
 	return d
 }
+
+// Limits returns what one person may give back alone.
+func (t *Till) Limits() duty.Limits { return t.limits }
 
 // Tables returns what the till keeps, for opening the vault.
 func Tables() []vault.AnyTable {

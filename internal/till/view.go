@@ -6,6 +6,7 @@ import (
 
 	"coffer/internal/access"
 	"coffer/internal/books"
+	"coffer/internal/duty"
 	"coffer/internal/ident"
 	"coffer/internal/terminal/protocol"
 	"coffer/internal/vault"
@@ -70,9 +71,13 @@ func (t *Till) view(tx *vault.Tx, a *attempt) (Payment, error) {
 		Terminal: a.Terminal, Amount: a.Amount, Approved: a.Approved, Due: balance.Net(),
 		Tendered: a.Tendered, AuthCode: a.AuthCode, Receipt: a.Receipt, Ref: a.Ref,
 		Started: a.At.In(tx.Now().Location()),
-		Choice:  a.asks(), MayVoid: a.left() == a.Approved && a.left() > 0 && a.Deposit == 0, Voided: a.Voided,
+		Choice:  a.asks(), Voided: a.Voided, Returned: a.sumReturned(), Cashier: a.Cashier,
 		Check: a.Check, Bounced: !a.Bounced.IsZero(),
-		MayRefund: a.left() > 0 && a.Tender == TenderCard,
+		Entry: a.Entry,
+	}
+	p.MayVoid, p.MayRefund = returnable(tx, a)
+	if p.Act, err = duty.OpenOf(tx, a.ID); err != nil {
+		return Payment{}, err
 	}
 	if a.Tender == TenderCash && a.Kind == KindSale {
 		p.Change = a.Tendered - a.Amount

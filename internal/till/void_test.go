@@ -16,7 +16,7 @@ func TestVoid(t *testing.T) {
 	d.ready()
 	s := d.client(9000)
 	sale := d.await(d.begin(s), till.StageApproved)
-	id, err := d.Till.Void(t.Context(), d.Cashier, till.Void{Command: tilltest.Command(), Original: sale.ID})
+	id, err := d.Till.GiveBack(t.Context(), d.Cashier, till.GiveBack{Kind: till.KindVoid, Reason: till.ReasonMistake, Command: tilltest.Command(), Original: sale.ID})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestVoid(t *testing.T) {
 	if p := d.await(sale, till.StageApproved); p.MayVoid || p.MayRefund || p.Title != "Voided" {
 		t.Errorf("the voided payment: %+v", p)
 	}
-	if _, err := d.Till.Void(t.Context(), d.Cashier, till.Void{Command: tilltest.Command(), Original: sale.ID}); !errors.Is(err, till.ErrNotPayment) {
+	if _, err := d.Till.GiveBack(t.Context(), d.Cashier, till.GiveBack{Kind: till.KindVoid, Reason: till.ReasonMistake, Command: tilltest.Command(), Original: sale.ID}); !errors.Is(err, till.ErrNotPayment) {
 		t.Errorf("voided twice: %v", err)
 	}
 	d.await(d.begin(s), till.StageApproved) // a voided payment does not count as paid already
@@ -42,7 +42,7 @@ func TestRefund(t *testing.T) {
 	d.ready()
 	sale := d.await(d.begin(d.client(9000)), till.StageApproved)
 	refund := func(amount int64) (till.Payment, error) {
-		id, err := d.Till.Refund(t.Context(), d.System, till.Refund{Command: tilltest.Command(), Original: sale.ID, Amount: money.Amount(amount)})
+		id, err := d.Till.GiveBack(t.Context(), d.Cashier, till.GiveBack{Kind: till.KindRefund, Reason: till.ReasonMistake, Command: tilltest.Command(), Original: sale.ID, Amount: money.Amount(amount)})
 		if err != nil {
 			return till.Payment{ID: id}, err
 		}
@@ -55,7 +55,7 @@ func TestRefund(t *testing.T) {
 	if _, err := refund(5001); !errors.Is(err, till.ErrRefundTooMuch) {
 		t.Errorf("more than what is left: %v", err)
 	}
-	if _, err := d.Till.Void(t.Context(), d.Cashier, till.Void{Command: tilltest.Command(), Original: sale.ID}); !errors.Is(err, till.ErrNotPayment) {
+	if _, err := d.Till.GiveBack(t.Context(), d.Cashier, till.GiveBack{Kind: till.KindVoid, Reason: till.ReasonMistake, Command: tilltest.Command(), Original: sale.ID}); !errors.Is(err, till.ErrNotPayment) {
 		t.Errorf("void after a refund: %v", err)
 	}
 	if _, err := refund(5000); err != nil {
@@ -64,8 +64,8 @@ func TestRefund(t *testing.T) {
 	if _, err := refund(1); !errors.Is(err, till.ErrNotPayment) {
 		t.Errorf("nothing is left: %v", err)
 	}
-	if _, err := d.Till.Refund(t.Context(), d.Cashier, till.Refund{Command: tilltest.Command(), Original: sale.ID, Amount: 1}); err == nil {
-		t.Error("the front desk refunded")
+	if _, err := d.Till.GiveBack(t.Context(), d.IT, till.GiveBack{Kind: till.KindRefund, Reason: till.ReasonMistake, Command: tilltest.Command(), Original: sale.ID, Amount: 1}); err == nil {
+		t.Error("IT refunded")
 	}
 }
 
@@ -97,7 +97,7 @@ func TestCash(t *testing.T) {
 	if err != nil || r.Tendered != 4000 || r.Change != 1500 || r.Amount != 2500 || r.Card != (till.Card{}) {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	id, err := d.Till.Void(t.Context(), d.Cashier, till.Void{Command: tilltest.Command(), Original: p.ID})
+	id, err := d.Till.GiveBack(t.Context(), d.Cashier, till.GiveBack{Kind: till.KindVoid, Reason: till.ReasonMistake, Command: tilltest.Command(), Original: p.ID})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestVoidByToken(t *testing.T) {
 	if err := d.sim.Inject(sim.Fault{Kind: sim.PowerAfter, Message: "11", Delay: sim.Duration(300 * time.Millisecond)}); err != nil {
 		t.Fatal(err)
 	}
-	id, err := d.Till.Void(t.Context(), d.Cashier, till.Void{Command: tilltest.Command(), Original: sale.ID})
+	id, err := d.Till.GiveBack(t.Context(), d.Cashier, till.GiveBack{Kind: till.KindVoid, Reason: till.ReasonMistake, Command: tilltest.Command(), Original: sale.ID})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func TestVoidedEverywhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Till.Void(t.Context(), d.Cashier, till.Void{Command: tilltest.Command(), Original: id}); err != nil {
+	if _, err := d.Till.GiveBack(t.Context(), d.Cashier, till.GiveBack{Kind: till.KindVoid, Reason: till.ReasonMistake, Command: tilltest.Command(), Original: id}); err != nil {
 		t.Fatal(err)
 	}
 	if p, err := d.Till.Payment(t.Context(), d.Cashier, id); err != nil || !p.Voided || p.Title != "Voided" {

@@ -101,14 +101,16 @@ var voidedWords = text{"Voided", "The payment was approved and then taken back."
 
 // cashWords says what became of cash; it has only one end.
 var cashWords = map[Kind]text{
-	KindSale: {"Paid in cash", "The cash payment is in the books.", "Give the change and the receipt."},
-	KindVoid: {"Cash given back", "The cash payment was taken back.", "Give the money and the receipt."},
+	KindSale:   {"Paid in cash", "The cash payment is in the books.", "Give the change and the receipt."},
+	KindVoid:   {"Cash given back", "The cash payment was taken back.", "Give the money and the receipt."},
+	KindRefund: {"Cash given back", "The refund is in the books, out of your drawer.", "Give the money and the receipt."},
 }
 
 // checkWords says what became of a check; bouncedWords of one that came back.
 var checkWords = map[Kind]text{
-	KindSale: {"Paid by check", "The check is in the books and waits for its deposit.", "Give the receipt. Put the check with those to deposit."},
-	KindVoid: {"Check given back", "The check was taken back before its deposit.", "Give the check and the receipt."},
+	KindSale:   {"Paid by check", "The check is in the books and waits for its deposit.", "Give the receipt. Put the check with those to deposit."},
+	KindRefund: {"Refunded by check", "The refund is in the books, as a check of the clinic's own.", "Give the check and the receipt."},
+	KindVoid:   {"Check given back", "The check was taken back before its deposit.", "Give the check and the receipt."},
 }
 
 var bouncedWords = text{"Check returned", "The bank returned this check. What it had paid is due again.", "Look at the client's account, and ask for another payment."}

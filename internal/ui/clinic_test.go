@@ -177,7 +177,7 @@ func (c *clinic) open(options sim.Options, fresh bool) {
 	c.terminals = []*terminal.Terminal{c.plugIn(options, log)}
 	c.till = till.New(till.Options{
 		Vault: c.vault, Agent: people.System("till"), Terminals: c.terminals,
-		Clinic: clinicName, Bell: bell.Ring, Log: log, RetryMin: 20 * time.Millisecond, RetryMax: 100 * time.Millisecond,
+		Clinic: clinicName, Limits: duty.UsualLimits, Bell: bell.Ring, Log: log, RetryMin: 20 * time.Millisecond, RetryMax: 100 * time.Millisecond,
 	})
 	c.t.Cleanup(func() {
 		bell.Close()
@@ -197,7 +197,7 @@ func (c *clinic) open(options sim.Options, fresh bool) {
 	c.must(c.till.Recover(c.t.Context()))
 	handler, err := ui.New(ui.Options{
 		Clinic: clinicName, Demo: true, Names: []string{hostName, "127.0.0.1"}, Zone: zone, Now: c.clock.now,
-		Identity: people, Roster: clients, Schedule: days, Books: accounts, Billing: charges, Till: c.till, Day: day.New(day.Options{Vault: c.vault, Agent: people.System("day"), Location: clinicName, Log: log}),
+		Identity: people, Roster: clients, Schedule: days, Books: accounts, Billing: charges, Till: c.till, Acts: duty.New(c.vault), Day: day.New(day.Options{Vault: c.vault, Agent: people.System("day"), Location: clinicName, Log: log}),
 		Bell: bell, Log: log, Ops: c.box(accounts),
 	})
 	c.must(err)

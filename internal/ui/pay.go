@@ -92,7 +92,7 @@ func (s *server) askPaymentOf(ctx context.Context, c *call, client roster.Client
 	command := ident.New[ident.Command](s.Now()).String()
 	v := payView{
 		State: "ask-" + command, Command: command, Client: client.ID.String(), Name: client.Name.Reveal(),
-		Account: string(client.Account), DueWords: balance(due) + " due", Due: due.String(), Terminals: terminalChoices(terminals),
+		Account: string(client.Account), DueWords: balance(due) + " due", Due: due.String(), Terminals: terminalChoices(terminals, ""),
 	}
 	if due > 0 {
 		v.Amount = due.String()
@@ -100,12 +100,13 @@ func (s *server) askPaymentOf(ctx context.Context, c *call, client roster.Client
 	return v, nil
 }
 
-// terminalChoices lists the terminals; the first that is ready is chosen.
-func terminalChoices(all []till.TerminalStatus) []terminalChoice {
+// terminalChoices lists the terminals. The one that is wanted is chosen if it is
+// ready; else the first that is.
+func terminalChoices(all []till.TerminalStatus, wanted string) []terminalChoice {
 	var choices []terminalChoice
 	chosen := -1
 	for i, t := range all {
-		if t.Ready && chosen < 0 {
+		if t.Ready && (chosen < 0 || t.ID.String() == wanted) {
 			chosen = i
 		}
 		choices = append(choices, terminalChoice{ID: t.ID.String(), Name: t.Name, Words: t.Words, Next: t.Next, Ready: t.Ready})

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"coffer/internal/duty"
 	"coffer/internal/fault"
 	"coffer/internal/ident"
 	"coffer/internal/money"
@@ -32,9 +33,10 @@ type progressView struct {
 	ReceiptNumber uint64
 	Again         string // label of the button that starts another payment; empty: none
 	AgainAmount   string
-	AgainFirst    bool // trying again is what most people want now
-	MayVoid       bool
-	MayState      bool // two people may say what became of it
+	AgainFirst    bool     // trying again is what most people want now
+	MayGive       bool     // back to the client
+	Act           *actLine // to give it back, which waits
+	MayState      bool     // two people may say what became of it
 	Command       string
 	Steps         []stepLine
 }
@@ -63,7 +65,7 @@ func (s *server) progressOf(p till.Payment) progressView {
 		Live: !p.Final, Busy: !p.Final && !p.Unknown && !p.Choice, Unknown: p.Unknown,
 		Tone: stageTones[p.Stage], Title: p.Title, Words: p.Words, Next: p.Next,
 		Choice: p.Choice, MayCancel: p.MayCancel && !p.Choice, Done: p.Final, Leave: p.Unknown && !p.Final,
-		Receipt: p.Receipt != 0, ReceiptNumber: p.Receipt, MayVoid: p.MayVoid,
+		Receipt: p.Receipt != 0, ReceiptNumber: p.Receipt, MayGive: (p.MayVoid || p.MayRefund) && p.Act == nil,
 		Command: ident.New[ident.Command](s.Now()).String(), Facts: paymentFacts(p),
 	}
 	v.MayState = p.MayResolve
@@ -95,6 +97,9 @@ func paymentFacts(p till.Payment) []fact {
 	add := func(name, value string) { facts = append(facts, fact{Name: name, Value: value}) }
 	if p.Approved != 0 {
 		add("Amount moved", p.Approved.String())
+	}
+	if p.Returned > 0 {
+		add("Given back so far", p.Returned.String())
 	}
 	if p.Remaining > 0 {
 		add("Still to be paid", p.Remaining.String())
@@ -148,6 +153,10 @@ func (s *server) showPayment(c *call, id ident.ID[ident.Attempt]) error {
 		return err
 	}
 	v := s.progressOf(p)
+	if p.Act != nil {
+		line := s.actLine(c, duty.Shown{Act: *p.Act, Mine: p.Act.Staff == c.agent.StaffID()})
+		v.Act = &line
+	}
 	v.Name = "an unknown client" // of a stray approval
 	if !p.Client.IsZero() {
 		client, err := s.Roster.Client(ctx, c.agent, p.Client)
@@ -157,7 +166,7 @@ func (s *server) showPayment(c *call, id ident.ID[ident.Attempt]) error {
 		v.Name, v.Account = client.Name.Reveal(), string(client.Account)
 	}
 	if isHX(c.Request()) {
-		v.MayVoid = false // not where Enter falls right after a sale
+		v.MayGive, v.Act = false, nil // not where Enter falls right after a sale
 		return render(c, progressPane, http.StatusOK, v)
 	}
 	whole := view[progressView]{frame: c.frame(progressPage.title), Body: v}
@@ -179,7 +188,7 @@ func (s *server) progress(c *call) error {
 		return err
 	}
 	v := s.progressOf(p)
-	v.MayVoid = false
+	v.MayGive, v.Act = false, nil
 	return render(c, progressPart, http.StatusOK, v)
 }
 
@@ -231,23 +240,6 @@ func (s *server) answerSecond(c *call, id ident.ID[ident.Attempt]) (ident.ID[ide
 		return id, errForm
 	}
 	return s.Till.AnswerSecond(c.Request().Context(), c.agent, id, command)
-}
-
-// POST /payments/:id/void
-func (s *server) void(c *call) error {
-	id, err := ident.Parse[ident.Attempt](c.Param("id"))
-	if err != nil {
-		return err
-	}
-	command, err := ident.Parse[ident.Command](c.FormValue("command"))
-	if err != nil {
-		return errForm
-	}
-	attempt, err := s.Till.Void(c.Request().Context(), c.agent, till.Void{Command: command, Original: id})
-	if err != nil {
-		return err
-	}
-	return s.toPayment(c, attempt)
 }
 
 // toPayment leads to a payment's page: at once for htmx, else by redirect, so

@@ -64,6 +64,8 @@ var (
 	progressPage  = page[progressView]{"payment.html", "Payment", "layout"}
 	progressPane  = page[progressView]{"payment.html", "Payment", "panel"}
 	progressPart  = page[progressView]{"payment.html", "Payment", "progress"}
+	giveBackPage  = page[giveBackView]{"giveback.html", "Give a payment back", "layout"}
+	approvalsPage = page[approvalsView]{"approvals.html", "Approvals", "layout"}
 	openPage      = page[openView]{"open.html", "Open payments", "layout"}
 	statePage     = page[stateView]{"state.html", "An open payment", "layout"}
 	receiptPage   = page[receiptView]{"receipt.html", "Receipt", "layout"}
@@ -101,7 +103,7 @@ type library map[string]*template.Template
 
 // pageFiles are the files that hold a "main" template.
 var pageFiles = []string{
-	"signin.html", "today.html", "find.html", "client.html", "pay.html", "payment.html", "open.html", "state.html",
+	"signin.html", "today.html", "find.html", "client.html", "pay.html", "payment.html", "giveback.html", "approvals.html", "open.html", "state.html",
 	"receipt.html", "close.html", "drawer.html", "checks.html", "days.html", "daysheet.html",
 	"myday.html", "myclient.html", "trial.html", "journal.html", "account.html", "entry.html", "appliance.html", "help.html",
 	"backups.html", "audit.html", "event.html", "export.html", "shred.html", "recovery.html", "sheet.html", "typeback.html", "setup.html",
@@ -190,6 +192,7 @@ var menu = []struct {
 	{"/payments/open", "Open payments", access.PaymentReview},
 	{"/days", "Close the day", access.SheetRead},
 	{"/checks", "Checks", access.CheckRead},
+	{"/approvals", "Approvals", access.ActRead},
 	{"/appliance", "Appliance", access.BoxStatus},
 	{"/audit", "Audit trail", access.AuditRead},
 	{"/recovery", "Recovery sheet", access.RecoveryRead},

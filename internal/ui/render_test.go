@@ -188,6 +188,8 @@ func TestEachPageRendersEmptyAndFull(t *testing.T) {
 	checkPage(t, progressPane)
 	checkPage(t, progressPart)
 	checkPage(t, openPage)
+	checkPage(t, giveBackPage)
+	checkPage(t, approvalsPage)
 	checkPage(t, statePage)
 	checkPage(t, receiptPage)
 	checkPage(t, closePage)

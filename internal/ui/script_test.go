@@ -280,8 +280,17 @@ func TestVoidFromThePaymentsPage(t *testing.T) {
 	c := newClinic(t, sim.Options{})
 	desk := c.signIn("desk")
 	a := desk.payNatively(c, 0, "card", nil)
-	page := desk.until(a.url.Path, "Void this payment")
-	void := desk.post(a.url.Path+"/void", page.fill(t, a.url.Path+"/void", nil))
+	page := desk.until(a.url.Path, "Give back")
+	give := a.url.Path + "/give-back"
+	form := desk.get(give).fill(t, give, url.Values{"kind": {"void"}})
+	if none := desk.post(give, form); none.status != http.StatusUnprocessableEntity || !strings.Contains(none.body, "Choose why the money is given back") {
+		t.Errorf("a void without a reason: %d", none.status)
+	}
+	form.Set("reason", "mistake")
+	void := desk.post(give, form)
+	if again := desk.post(give, form); again.url.Path != void.url.Path {
+		t.Errorf("the same form leads to %s and %s", void.url.Path, again.url.Path)
+	}
 	desk.until(void.url.Path, "Voided")
 	if r := desk.get(strings.Replace(a.url.Path, "/payments/", "/receipts/", 1)); !strings.Contains(r.body, "VOIDED receipt") {
 		t.Errorf("the receipt of a voided payment says:\n%s", r.body)
@@ -289,7 +298,7 @@ func TestVoidFromThePaymentsPage(t *testing.T) {
 	if list := desk.get("/clients/" + c.clients[0].ID.String()); !strings.Contains(list.body, ">Voided<") {
 		t.Error("the client's list does not say that the payment was voided")
 	}
-	if late := desk.post(a.url.Path+"/cancel", page.fill(t, a.url.Path+"/void", nil)); late.status != http.StatusOK || !strings.Contains(late.body, "Voided") {
+	if late := desk.post(a.url.Path+"/cancel", page.fill(t, "/sign-out", nil)); late.status != http.StatusOK || !strings.Contains(late.body, "Voided") {
 		t.Errorf("a cancel after the end: %d", late.status)
 	}
 	if c.charged() != 0 {

@@ -16,6 +16,7 @@ import (
 	"coffer/internal/billing"
 	"coffer/internal/books"
 	"coffer/internal/day"
+	"coffer/internal/duty"
 	"coffer/internal/fault"
 	"coffer/internal/identity"
 	"coffer/internal/ops"
@@ -40,6 +41,7 @@ type Options struct {
 	Books    *books.Books
 	Billing  *billing.Billing
 	Till     *till.Till
+	Acts     *duty.Acts
 	Day      *day.Day
 	Ops      *ops.Ops
 	Bell     *Bell // nil: pages ask every few seconds only

@@ -70,6 +70,12 @@ func statePill(p till.Payment) pill {
 	if p.Bounced {
 		return pill{"Returned", "bad"}
 	}
+	if p.Returned > 0 && p.Returned < p.Approved {
+		return pill{"Partly refunded", ""}
+	}
+	if p.Returned > 0 {
+		return pill{"Refunded", ""}
+	}
 	return stagePill(p.Stage)
 }
 

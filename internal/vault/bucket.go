@@ -96,6 +96,7 @@ var (
 	BucketBatches       = Bucket{0x0052, "terminal batches", Ledger, D1, 1}
 	BucketWorkItems     = Bucket{0x0053, "work items", Ledger, D1, 1}
 	BucketWaivers       = Bucket{0x0054, "waivers", Ledger, D1, 1}
+	BucketActs          = Bucket{0x0056, "acts", Ledger, D2, 1}
 	BucketSheetCount    = Bucket{0x0055, "sheet count", Ledger, D0, 1}
 )
 

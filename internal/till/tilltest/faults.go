@@ -355,9 +355,9 @@ func (r *run) afterwards(ctx context.Context, p till.Payment) error {
 	var id ident.ID[ident.Attempt]
 	var err error
 	if r.rng.IntN(2) == 0 {
-		id, err = r.desk.Till.Void(ctx, r.desk.Cashier, till.Void{Command: Command(), Original: p.ID})
+		id, err = r.desk.Till.GiveBack(ctx, r.desk.Cashier, till.GiveBack{Kind: till.KindVoid, Reason: till.ReasonMistake, Command: Command(), Original: p.ID})
 	} else {
-		id, err = r.desk.Till.Refund(ctx, r.desk.System, till.Refund{Command: Command(), Original: p.ID, Amount: 1 + p.Approved/3})
+		id, err = r.desk.Till.GiveBack(ctx, r.desk.Cashier, till.GiveBack{Kind: till.KindRefund, Reason: till.ReasonMistake, Command: Command(), Original: p.ID, Amount: 1 + p.Approved/3})
 	}
 	if away(err) {
 		return nil
