@@ -1,5 +1,8 @@
-// Package firmwareconfig has the approved profiles of card terminals: data
-// that is compiled in and checked when it is loaded. A profile with a key
+// Package firmwareconfig has what Coffer must know of models of card terminals:
+// their profiles, the versions of their software that are accepted, and how
+// they are inspected. It is data, compiled in and checked when it is loaded; a
+// directory that the clinic's own key has signed may put other files in the
+// place of these (see Open). A profile with a key
 // that is unknown, missing or out of its range is refused whole. A message
 // that could make a terminal return card data is on no allow-list, and a
 // profile that lists one is refused.
@@ -7,20 +10,15 @@ package firmwareconfig
 
 import (
 	"bytes"
-	"embed"
+	_ "embed"
 	"encoding/json"
 	"io"
-	"io/fs"
 	"regexp"
 	"slices"
-	"strings"
 
 	"coffer/internal/fault"
 	"coffer/internal/terminal/protocol"
 )
-
-//go:embed profiles/*.json
-var profiles embed.FS
 
 // Schema is the JSON schema of a profile.
 //
@@ -40,66 +38,43 @@ var (
 	ErrMessage = fault.New(fault.Invalid, "This terminal profile is refused: it allows a message that can return card data, or one that Coffer does not know.")
 )
 
-// IDs returns the names of all profiles, in alphabetical order.
-func IDs() []string {
-	names, err := fs.Glob(profiles, "profiles/*.json")
-	if err != nil {
-		return nil // the pattern is a constant, and good
-	}
-	for i, n := range names {
-		names[i] = strings.TrimSuffix(strings.TrimPrefix(n, "profiles/"), ".json")
-	}
-	slices.Sort(names)
-	return names
-}
-
-// Profile returns the profile of this name, or ErrUnknown.
-func Profile(id string) (protocol.Profile, error) {
-	if !slices.Contains(IDs(), id) {
-		return protocol.Profile{}, ErrUnknown
-	}
-	b, err := profiles.ReadFile("profiles/" + id + ".json")
-	if err != nil {
-		return protocol.Profile{}, ErrUnknown
-	}
-	p, err := Parse(b)
-	if err == nil && p.ID != id {
-		err = ErrProfile
-	}
-	if err != nil {
-		return protocol.Profile{}, err
-	}
-	return p, nil
-}
-
 // sizeMax is the largest profile that is read, in bytes.
 const sizeMax = 64 << 10
 
 // Parse reads and checks a profile. Every key of the schema must be there, and
 // no other.
 func Parse(b []byte) (protocol.Profile, error) {
-	var p protocol.Profile
-	if len(b) > sizeMax || !complete(b) {
-		return p, ErrProfile
+	p, err := decode[protocol.Profile](b)
+	if err == nil {
+		err = check(p)
 	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&p); err != nil {
-		return protocol.Profile{}, fault.Wrap(err, fault.Invalid, "This terminal profile is refused: a key is unknown, missing or out of its range.")
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return protocol.Profile{}, ErrProfile
-	}
-	if err := check(p); err != nil {
+	if err != nil {
 		return protocol.Profile{}, err
 	}
 	return p, nil
 }
 
-// complete reports whether the profile has every key, and each once: what is
+// decode reads one JSON object that has every key of T, and no other.
+func decode[T any](b []byte) (T, error) {
+	var v, none T
+	if len(b) > sizeMax || !complete[T](b) {
+		return none, ErrProfile
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&v); err != nil {
+		return none, fault.Wrap(err, fault.Invalid, "This terminal profile is refused: a key is unknown, missing or out of its range.")
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return none, ErrProfile
+	}
+	return v, nil
+}
+
+// complete reports whether the object has every key, and each once: what is
 // read and written again has the same keys.
-func complete(b []byte) bool {
-	var p protocol.Profile
+func complete[T any](b []byte) bool {
+	var p T
 	var have, want any
 	if json.Unmarshal(b, &p) != nil || json.Unmarshal(b, &have) != nil {
 		return false

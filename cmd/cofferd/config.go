@@ -48,6 +48,8 @@ type Config struct {
 	Terminals []TerminalConfig `toml:"terminal"`
 	// Limits are what one person may decide alone about money that goes back.
 	Limits LimitsConfig `toml:"limits"`
+	// Profiles names a directory with profiles of terminals of the clinic's own.
+	Profiles ProfilesConfig `toml:"profiles"`
 	// Backups are the places to which backups go.
 	Backups []BackupConfig `toml:"backup"`
 	// Seal says how the books are sealed to the box.
@@ -64,9 +66,6 @@ type TerminalConfig struct {
 	Address string `toml:"address"`
 	// Profile names a profile of firmware-config.
 	Profile string `toml:"profile"`
-	// Serial is the serial number on the terminal's label. A terminal that
-	// reports another one is quarantined. Empty accepts any.
-	Serial string `toml:"serial"`
 	// TerminalID, Location and Chain are the names that Elavon gave for this
 	// terminal; for Simplify only. Without them the PIN pad's own stand.
 	TerminalID string `toml:"terminal_id"`
@@ -107,6 +106,34 @@ func (l LimitsConfig) limits() (duty.Limits, error) {
 // merchant returns how the processor knows the terminal.
 func (t TerminalConfig) merchant() simplify.Merchant {
 	return simplify.Merchant{Terminal: t.TerminalID, Location: t.Location, Chain: t.Chain}
+}
+
+// ProfilesConfig names a directory that is laid over the profiles, allow lists
+// and inspection steps of terminals that came with the program. While it is not
+// signed by the key, it is refused, and those stay in force.
+type ProfilesConfig struct {
+	// Directory is laid out as firmware-config, with a manifest and its
+	// signature.
+	Directory string `toml:"directory"`
+	// Key is the file with the Ed25519 public key, PEM, that signs it.
+	Key string `toml:"key"`
+}
+
+// catalogue returns what is known of models of terminals. With an error, it is
+// what came with the program.
+func (c Config) catalogue() (firmwareconfig.Catalogue, error) {
+	if c.Profiles == (ProfilesConfig{}) {
+		return firmwareconfig.Catalogue{}, nil
+	}
+	text, err := os.ReadFile(c.Profiles.Key)
+	if err != nil {
+		return firmwareconfig.Catalogue{}, firmwareconfig.ErrKey
+	}
+	key, err := firmwareconfig.ParseKey(text)
+	if err != nil {
+		return firmwareconfig.Catalogue{}, err
+	}
+	return firmwareconfig.Open(os.DirFS(c.Profiles.Directory), key)
 }
 
 // BackupConfig is one place to which backups go. The box only ever adds to it.
@@ -226,6 +253,10 @@ func (c Config) check() error {
 	if _, err := c.Limits.limits(); err != nil {
 		return err
 	}
+	if p := c.Profiles; (p.Directory == "") != (p.Key == "") || p.Directory != "" && (!filepath.IsAbs(p.Directory) || !filepath.IsAbs(p.Key)) {
+		return errors.New("profiles: name both directory and key, with whole paths")
+	}
+	catalogue, refused := c.catalogue()
 	seen := map[string]bool{}
 	for _, t := range c.Terminals {
 		if t.Name == "" || seen[t.Name] {
@@ -235,8 +266,8 @@ func (c Config) check() error {
 		if !strings.HasPrefix(t.Address, "serial:/") && !strings.HasPrefix(t.Address, "tcp:") {
 			return fmt.Errorf("terminal %s: address must be serial:/dev/… or tcp:host:port", t.Name)
 		}
-		if _, err := firmwareconfig.Profile(t.Profile); err != nil {
-			return fmt.Errorf("terminal %s: there is no profile %q", t.Name, t.Profile)
+		if _, err := catalogue.Profile(t.Profile); err != nil {
+			return errors.Join(fmt.Errorf("terminal %s: there is no profile %q", t.Name, t.Profile), refused)
 		}
 		if !t.merchant().Valid() {
 			return fmt.Errorf("terminal %s: terminal_id, location and chain are up to 32 letters, digits and dashes", t.Name)

@@ -11,6 +11,7 @@ import (
 
 	"coffer/internal/access"
 	"coffer/internal/demo"
+	"coffer/internal/terminal/protocol"
 	"coffer/internal/terminal/sim"
 )
 
@@ -109,7 +110,7 @@ func furnishSample(ctx context.Context, s demo.Sample) error {
 	if err = box.till.Recover(ctx); err == nil {
 		err = demo.Furnish(ctx, demo.Clinic{
 			Issuer: issuer, Identity: box.identity, Roster: box.roster, Schedule: box.schedule,
-			Billing: box.billing, Till: box.till, Day: box.day, Terminal: id, Clock: clock, Seed: s.Seed, Changed: changed,
+			Billing: box.billing, Till: box.till, Day: box.day, Register: box.register, Terminal: id, Wire: func() protocol.Device { return terminals[0].Status().Device }, Clock: clock, Seed: s.Seed, Changed: changed,
 		}, present, s.Dir)
 	}
 	return firstError(err, box.close(ctx))

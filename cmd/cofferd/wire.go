@@ -8,12 +8,12 @@ import (
 	"slices"
 	"time"
 
-	"coffer/firmware-config"
 	"coffer/internal/access"
 	"coffer/internal/audit"
 	"coffer/internal/backup"
 	"coffer/internal/billing"
 	"coffer/internal/books"
+	"coffer/internal/custody"
 	"coffer/internal/day"
 	"coffer/internal/duty"
 	"coffer/internal/ident"
@@ -31,7 +31,7 @@ import (
 func tables() []vault.AnyTable {
 	return slices.Concat(
 		identity.Tables(), roster.Tables(), schedule.Tables(),
-		duty.Tables(), books.Tables(), billing.Tables(), till.Tables(), day.Tables(), ops.Tables(),
+		duty.Tables(), books.Tables(), billing.Tables(), custody.Tables(), till.Tables(), day.Tables(), ops.Tables(),
 		[]vault.AnyTable{authorities},
 	)
 }
@@ -70,6 +70,7 @@ type clinic struct {
 	schedule *schedule.Schedule
 	books    *books.Books
 	billing  *billing.Billing
+	register *custody.Register
 	till     *till.Till
 	acts     *duty.Acts
 	day      *day.Day
@@ -83,11 +84,16 @@ type clinic struct {
 func furnish(c Config, v *vault.Vault, issuer access.Issuer, terminals []*terminal.Terminal, bell func(string), log *slog.Logger) *clinic {
 	limits, _ := c.Limits.limits() // check has refused what is none
 	people := identity.New(v, issuer, identity.WithLog(log), identity.WithClinicWords(c.Clinic))
+	catalogue, err := c.catalogue()
+	if err != nil {
+		log.Error("the directory of terminal profiles is refused; those that came with the program stay in force")
+	}
+	register := custody.New(v, catalogue)
 	return &clinic{
 		vault: v, identity: people, roster: roster.New(v), schedule: schedule.New(v),
-		books: books.New(v), billing: billing.New(v), terminals: terminals,
+		books: books.New(v), billing: billing.New(v), terminals: terminals, register: register,
 		till: till.New(till.Options{
-			Vault: v, Agent: people.System("till"), Terminals: terminals, Clinic: c.Clinic, Limits: limits, Bell: bell, Log: log,
+			Vault: v, Agent: people.System("till"), Register: register, Terminals: terminals, Clinic: c.Clinic, Limits: limits, Bell: bell, Log: log,
 		}),
 		acts: duty.New(v),
 		day:  day.New(day.Options{Vault: v, Agent: people.System("day"), Location: c.Clinic, Log: log}),
@@ -96,14 +102,15 @@ func furnish(c Config, v *vault.Vault, issuer access.Issuer, terminals []*termin
 
 // startTerminals starts the owners of the terminals of the boot file.
 func startTerminals(c Config, log *slog.Logger) ([]*terminal.Terminal, error) {
+	catalogue, _ := c.catalogue() // furnish says why it is refused
 	var all []*terminal.Terminal
 	for _, t := range c.Terminals {
-		profile, err := firmwareconfig.Profile(t.Profile)
+		profile, err := catalogue.Profile(t.Profile)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, terminal.Start(terminal.Config{
-			ID: terminalID(t.Name), Name: t.Name, Address: t.Address, Serial: t.Serial, Profile: profile, Log: log,
+			ID: terminalID(t.Name), Name: t.Name, Address: t.Address, Profile: profile, Log: log,
 			Merchant: t.merchant(),
 		}))
 	}

@@ -57,7 +57,8 @@ const (
 	KindAct         Kind = "act"
 	KindEntry       Kind = "entry"
 	KindAccount     Kind = "account"
-	KindTerminal    Kind = "terminal"
+	KindTerminal    Kind = "terminal" // a connection at which a card terminal is found
+	KindDevice      Kind = "device"   // a point-of-interaction device: one card terminal, wherever it is
 	KindStore       Kind = "store"
 )
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"coffer/internal/access/accesstest"
+	"coffer/internal/custody/custodytest"
 	"coffer/internal/duty"
 	"coffer/internal/ident"
 	"coffer/internal/money"
@@ -77,10 +78,11 @@ func TestBatchOfTheSimulatedTerminal(t *testing.T) {
 		default:
 		}
 	}
-	desk := tilltest.TerminalID(0)
+	desk, register := tilltest.TerminalID(0), custodytest.Register(w.v)
+	w.must(custodytest.Pair(t.Context(), register, desk, tilltest.Serial))
 	w.till = till.New(till.Options{Limits: duty.UsualLimits,
-		Vault: w.v, Agent: accesstest.System("till"), Clinic: "Harbor Lane", Bell: ring,
-		Terminals: []*terminal.Terminal{terminal.Start(terminal.Config{ID: desk, Name: "Desk", Dial: s.Dial, Serial: tilltest.Serial, Profile: tilltest.Unhurried(sim.PAX)})},
+		Vault: w.v, Agent: accesstest.System("till"), Clinic: "Harbor Lane", Bell: ring, Register: register,
+		Terminals: []*terminal.Terminal{terminal.Start(terminal.Config{ID: desk, Name: "Desk", Dial: s.Dial, Profile: tilltest.Unhurried(sim.PAX)})},
 	})
 	w.must(w.till.Recover(t.Context()))
 	await := func(ready func() bool) {

@@ -22,7 +22,7 @@ type Day struct {
 // Options are what closing a day needs. Vault and Agent are due.
 type Options struct {
 	// Vault must have been opened with the Tables of this package, of books,
-	// till and identity.
+	// custody, till and identity.
 	Vault *vault.Vault
 	// Agent is the system's own: it signs sheets.
 	Agent access.Agent

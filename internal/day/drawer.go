@@ -7,6 +7,7 @@ import (
 
 	"coffer/internal/access"
 	"coffer/internal/books"
+	"coffer/internal/custody"
 	"coffer/internal/fault"
 	"coffer/internal/ident"
 	"coffer/internal/ledger"
@@ -51,6 +52,9 @@ func (d *Day) Open(ctx context.Context, agent access.Agent, command ident.ID[ide
 		if _, ok, err := books.BySource(tx, source); err != nil {
 			return err
 		} else if !ok {
+			if err := custody.DayMayOpen(tx); err != nil {
+				return err
+			}
 			switch floated, err := hasFloat(tx, agent.Name()); {
 			case err != nil:
 				return err

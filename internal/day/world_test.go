@@ -10,6 +10,7 @@ import (
 	"coffer/internal/access/accesstest"
 	"coffer/internal/books"
 	"coffer/internal/civil"
+	"coffer/internal/custody"
 	"coffer/internal/duty"
 	"coffer/internal/ident"
 	"coffer/internal/identity"
@@ -36,7 +37,7 @@ type world struct {
 // tables are all that the world keeps; sheets may be another table of the same
 // bucket, as somebody who changes the store would use.
 func tables(own []vault.AnyTable) []vault.AnyTable {
-	return slices.Concat(identity.Tables(), duty.Tables(), roster.Tables(), books.Tables(), till.Tables(), own)
+	return slices.Concat(identity.Tables(), duty.Tables(), roster.Tables(), books.Tables(), till.Tables(), custody.Tables(), own)
 }
 
 // newWorld has rosa and omar at the desk, vera the accountant, and whom the

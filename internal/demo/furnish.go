@@ -13,6 +13,7 @@ import (
 	"coffer/internal/access"
 	"coffer/internal/billing"
 	"coffer/internal/civil"
+	"coffer/internal/custody"
 	"coffer/internal/day"
 	"coffer/internal/ident"
 	"coffer/internal/identity"
@@ -20,6 +21,7 @@ import (
 	"coffer/internal/phi"
 	"coffer/internal/roster"
 	"coffer/internal/schedule"
+	"coffer/internal/terminal/protocol"
 	"coffer/internal/till"
 )
 
@@ -57,9 +59,12 @@ type Clinic struct {
 	Billing  *billing.Billing
 	Till     *till.Till
 	Day      *day.Day
+	Register *custody.Register
 	Terminal ident.ID[ident.Terminal]
-	Clock    *Clock
-	Seed     uint64
+	// Wire returns what the terminal says of itself.
+	Wire  func() protocol.Device
+	Clock *Clock
+	Seed  uint64
 	// Changed receives a value after each change of a payment.
 	Changed <-chan struct{}
 }
@@ -82,6 +87,7 @@ type furnisher struct {
 	sessions map[int]int  // sessions held, by client
 	owing    map[int]bool // clients of this morning, who have not paid for a while
 	cash     money.Amount // in the drawer of the desk
+	device   ident.ID[ident.Device]
 }
 
 // Furnish posts the sample clinic into an empty store: staff, clients, and
@@ -101,7 +107,15 @@ func Furnish(ctx context.Context, c Clinic, present time.Time, dir string) error
 	if err := f.enrol(ctx, first); err != nil {
 		return fmt.Errorf("cannot enrol the sample clients: %w", err)
 	}
+	if err := f.pair(ctx); err != nil {
+		return fmt.Errorf("cannot register the sample terminal: %w", err)
+	}
 	for date := first; date <= today; date++ {
+		if date > first && (date-first)%inspectionDays == 0 {
+			if err := f.inspect(ctx); err != nil {
+				return fmt.Errorf("cannot inspect the sample terminal: %w", err)
+			}
+		}
 		if err := f.live(ctx, date, date == today, present); err != nil {
 			return fmt.Errorf("cannot post %s: %w", date, err)
 		}

@@ -64,7 +64,7 @@ func (s Sample) Terminals(id ident.ID[ident.Terminal], profile string) ([]*termi
 	if err != nil {
 		return nil, nil, err
 	}
-	t := terminal.Start(terminal.Config{ID: id, Name: terminalName, Serial: terminalSerial, Profile: p, Dial: device.Dial})
+	t := terminal.Start(terminal.Config{ID: id, Name: terminalName, Profile: p, Dial: device.Dial})
 	return []*terminal.Terminal{t}, func() { device.Close() }, nil
 }
 
@@ -206,7 +206,6 @@ hourly = true
 name = {{printf "%q" .Name}}
 address = {{printf "%q" .Line}}
 profile = {{printf "%q" .Profile}}
-serial = {{printf "%q" .Serial}}
 `))
 
 func (st *stage) path(name string) string { return filepath.Join(st.Dir, name) }
@@ -223,7 +222,7 @@ func (st *stage) writeConfigFor(tpm, backups string) error {
 	defer f.Close()
 	return configTemplate.Execute(f, map[string]string{
 		"Clinic": ClinicName, "State": st.path(stateDir), "TPM": tpm, "Listen": st.address, "Control": st.path(controlFile), "Backups": "dir:" + backups,
-		"Name": terminalName, "Line": "serial:" + st.path(lineFile), "Profile": terminalProfile, "Serial": terminalSerial,
+		"Name": terminalName, "Line": "serial:" + st.path(lineFile), "Profile": terminalProfile,
 	})
 }
 

@@ -27,6 +27,7 @@ type (
 	Payment     struct{ _ [0]byte }
 	Entry       struct{ _ [0]byte }
 	Terminal    struct{ _ [0]byte }
+	Device      struct{ _ [0]byte }
 	Command     struct{ _ [0]byte }
 	Store       struct{ _ [0]byte }
 )

@@ -25,7 +25,7 @@ type Tail struct {
 // plainObjects are the kinds of objects that say nothing of a client.
 var plainObjects = map[access.Kind]bool{
 	access.KindNone: true, access.KindDay: true, access.KindStaff: true, access.KindSession: true,
-	access.KindTerminal: true, access.KindStore: true, access.KindAccount: true,
+	access.KindTerminal: true, access.KindDevice: true, access.KindStore: true, access.KindAccount: true,
 }
 
 // tailKey makes the numbers of this start of the daemon.

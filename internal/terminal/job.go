@@ -76,8 +76,8 @@ func (t *Terminal) offer(j *job) protocol.Reason {
 	switch {
 	case t.closed:
 		return protocol.ReasonClosed
-	case j.money && t.status.Quarantined && t.status.Reason == protocol.ReasonSubstitute:
-		return protocol.ReasonSubstitute
+	case j.money && t.status.Quarantined && t.lock == protocol.ReasonNone:
+		return t.verdict
 	case j.money && t.status.Quarantined:
 		return protocol.ReasonQuarantined
 	case !t.status.Attached:

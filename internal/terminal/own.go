@@ -110,29 +110,37 @@ func (t *Terminal) attach(l line) protocol.Reason {
 	return t.shake(l)
 }
 
-// shake is the handshake; it compares the serial number with the expected
-// one.
+// shake is the handshake, and has the device judged that answers.
 func (t *Terminal) shake(l line) protocol.Reason {
 	end := t.talk(l, t.driver.Handshake(), nil, nil)
 	if end.lost || end.action.Reason != protocol.ReasonNone {
 		return end.reason()
 	}
-	t.recognise(end.action.Device)
-	return protocol.ReasonNone
+	return t.recognise(end.action.Device)
 }
 
-func (t *Terminal) recognise(d protocol.Device) {
-	substitute := t.cfg.Serial != "" && d.Serial != t.cfg.Serial
-	if substitute {
-		t.log.Error("a terminal has another serial number than the expected one")
+// recognise takes note of the device that answers, once it is judged. A device
+// that was judged since it was attached is the same device. The reason it
+// returns is that there is no verdict.
+func (t *Terminal) recognise(d protocol.Device) protocol.Reason {
+	t.judging.Lock()
+	defer t.judging.Unlock()
+	t.mu.Lock()
+	same := t.judged && t.status.Attached && t.status.Device == d
+	t.mu.Unlock()
+	if same {
+		return protocol.ReasonNone
 	}
+	why, err := t.ask(d)
 	t.change(func(s *Status) {
-		s.Attached, s.Device = true, d
-		s.Quarantined, s.Reason = t.lock != protocol.ReasonNone, t.lock
-		if substitute {
-			s.Quarantined, s.Reason = true, protocol.ReasonSubstitute
-		}
+		s.Attached, s.Device = err == nil, d
+		t.verdict, t.judged = why, err == nil
+		t.settle(s)
 	})
+	if err != nil {
+		return why
+	}
+	return protocol.ReasonNone
 }
 
 // serve runs jobs, and takes what comes between them, until the line is lost.

@@ -53,7 +53,7 @@ func pinPad(t *testing.T, door string, o sim.Options) (*sim.Sim, *terminal.Termi
 	p.Timers.Cancel, p.Timers.Whole = 300, 3000
 	p.Timers.RetryMin, p.Timers.RetryMax = 10, 50
 	p.Timers.Answer = map[string]protocol.Millis{"02": 500, "09": 500, "11": 500, "22": 400, "73": 400, "80": 400}
-	tm := terminal.Start(terminal.Config{ID: ident.New[ident.Terminal](time.Now()), Address: address, Serial: "53236566", Profile: p,
+	tm := terminal.Start(terminal.Config{ID: ident.New[ident.Terminal](time.Now()), Address: address, Profile: p,
 		Merchant: simplify.Merchant{Terminal: "TERM1", Location: "RETL01", Chain: "TSTLAR"}})
 	t.Cleanup(func() {
 		if err := tm.Close(); err != nil {

@@ -182,7 +182,7 @@ func (c *conversation) note(text string, err error) {
 func (t *Terminal) alarm(why protocol.Reason) {
 	t.log.Error("a terminal is locked", "reason", string(why))
 	if why == protocol.ReasonSubstitute {
-		t.change(func(s *Status) { s.Quarantined, s.Reason = true, why })
+		t.change(func(s *Status) { t.verdict, t.judged = why, false; t.settle(s) })
 		return
 	}
 	t.Lock(why)

@@ -20,7 +20,6 @@ type Config struct {
 	ID      ident.ID[ident.Terminal]
 	Name    string           // for people: "Front desk"
 	Address string           // "serial:/dev/coffer/term-<serial>" or "tcp:host:port"
-	Serial  string           // the expected serial number; empty expects none
 	Profile protocol.Profile // of the model
 	// Merchant is how the processor knows this terminal, for protocols that say
 	// it in each message.
@@ -71,15 +70,22 @@ type Terminal struct {
 	done    chan struct{} // closed when the goroutine has ended
 	stop    context.CancelFunc
 
+	judging sync.Mutex // held while the device is judged; never while mu is
+
 	mu     sync.Mutex
 	status Status
 	line   line // while one is open
 	closed bool
 	job    *job // waits for the goroutine, or runs
 	keep   func(protocol.Outcome) error
-	lock   protocol.Reason             // why it is quarantined until Release; none when it is not
-	tell   func(protocol.Reason) error // OnLock
-	late   []protocol.Outcome          // late answers that nobody has kept yet
+	lock   protocol.Reason                                // why it is quarantined until Release; none when it is not
+	tell   func(protocol.Reason) error                    // OnLock
+	judge  func(protocol.Device) (protocol.Reason, error) // OnAttach
+	// verdict is why the device that answers may not be used; judged says that
+	// it is of the device in status, which has not gone away since.
+	verdict protocol.Reason
+	judged  bool
+	late    []protocol.Outcome // late answers that nobody has kept yet
 }
 
 // Start returns the owner of a terminal. It attaches by itself, and again
@@ -191,7 +197,65 @@ func (t *Terminal) OnLock(keep func(protocol.Reason) error) {
 // Lock quarantines the terminal until Release, as an earlier run has found
 // reason to.
 func (t *Terminal) Lock(why protocol.Reason) {
-	t.change(func(s *Status) { t.lock = why; s.Quarantined, s.Reason = true, why })
+	t.change(func(s *Status) { t.lock = why; t.settle(s) })
+}
+
+// OnAttach sets who judges a device that has just answered: whether it belongs
+// here and may be used. The function is called on the terminal's goroutine at
+// each attach, and whenever another device answers, before the terminal gets a
+// command; by Recheck on its caller's. It must not call the Terminal. The reason
+// it returns quarantines the terminal until another verdict; while it fails, the
+// terminal does not attach.
+func (t *Terminal) OnAttach(judge func(protocol.Device) (protocol.Reason, error)) {
+	t.mu.Lock()
+	t.judge, t.judged = judge, false
+	t.mu.Unlock()
+	t.Recheck()
+}
+
+// Recheck has the device that is attached judged again.
+func (t *Terminal) Recheck() {
+	t.judging.Lock()
+	defer t.judging.Unlock()
+	s := t.Status()
+	if !s.Attached {
+		return
+	}
+	why, err := t.ask(s.Device)
+	t.change(func(s *Status) { t.verdict, t.judged = why, err == nil; t.settle(s) })
+}
+
+// ask asks for the verdict on a device. t.judging must be held.
+func (t *Terminal) ask(d protocol.Device) (protocol.Reason, error) {
+	t.mu.Lock()
+	judge := t.judge
+	t.mu.Unlock()
+	if judge == nil {
+		return protocol.ReasonNone, nil
+	}
+	why, err := judge(d)
+	if err != nil {
+		t.log.Error("a terminal could not be compared with the register", "kind", fault.KindOf(err).String())
+		return protocol.ReasonUnchecked, err
+	}
+	return why, nil
+}
+
+// settle brings a status in line with lock and verdict. t.mu must be held.
+func (t *Terminal) settle(s *Status) {
+	switch {
+	case t.lock != protocol.ReasonNone:
+		s.Quarantined, s.Reason = true, t.lock
+	case t.verdict != protocol.ReasonNone:
+		s.Quarantined, s.Reason = true, t.verdict
+	case s.Quarantined:
+		s.Quarantined, s.Reason = false, protocol.ReasonNone
+		if !s.Attached {
+			s.Reason = protocol.ReasonUnplugged
+		}
+	case s.Attached:
+		s.Reason = protocol.ReasonNone
+	}
 }
 
 // Lookup asks the terminal what became of an earlier command, in quarantine
@@ -199,15 +263,11 @@ func (t *Terminal) Lock(why protocol.Reason) {
 // terminal's record agrees with the question; NotCharged with Evidence when it
 // proves that no money moved; else InDoubt with the Reason (unplugged, busy,
 // mismatch, unproven, substitution …), after which it may be asked again. A
-// command that still runs on the terminal is stopped first. A question without
-// a serial number expects that of Config.
+// command that still runs on the terminal is stopped first.
 //
 // When ctx ends, the result is InDoubt. The error is that of a defect of the
 // program; the outcome is valid with it.
 func (t *Terminal) Lookup(ctx context.Context, q protocol.Question) (protocol.Outcome, error) {
-	if q.Serial == "" {
-		q.Serial = t.cfg.Serial
-	}
 	blank := protocol.Outcome{Result: protocol.InDoubt, Kind: q.Kind, Ref: q.Ref, Requested: q.Amount}
 	if t.driver == nil {
 		blank.Reason = protocol.ReasonForbidden
@@ -228,14 +288,11 @@ func (t *Terminal) Cancel() {
 	}
 }
 
-// Release lifts a quarantine. The next handshake may impose it again.
+// Release lifts a quarantine, but not what OnAttach has found.
 func (t *Terminal) Release() {
 	t.change(func(s *Status) {
 		t.lock = protocol.ReasonNone
-		s.Quarantined, s.Reason = false, protocol.ReasonNone
-		if !s.Attached {
-			s.Reason = protocol.ReasonUnplugged
-		}
+		t.settle(s)
 	})
 }
 

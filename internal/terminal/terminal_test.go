@@ -364,12 +364,18 @@ func TestBackOff(t *testing.T) {
 func TestSubstitution(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDevice()
-		cfg := testConfig(d)
-		cfg.Serial = "53236566"
 		d.serial = "99999999"
-		tm := Start(cfg)
+		tm := Start(testConfig(d))
 		defer tm.Close()
 		attached(t, tm, true)
+		judged := 0
+		tm.OnAttach(func(d protocol.Device) (protocol.Reason, error) {
+			judged++
+			if d.Serial != "53236566" {
+				return protocol.ReasonSubstitute, nil
+			}
+			return protocol.ReasonNone, nil
+		})
 		if s := tm.Status(); !s.Quarantined || s.Reason != protocol.ReasonSubstitute {
 			t.Errorf("%+v", s)
 		}
@@ -377,7 +383,7 @@ func TestSubstitution(t *testing.T) {
 		if err != nil || o.Result != protocol.NotSent || o.Reason != protocol.ReasonSubstitute {
 			t.Errorf("%+v %v", o, err)
 		}
-		if o, err := tm.Lookup(t.Context(), protocol.Question{Ref: "42", Kind: protocol.Sale, Amount: 15000}); err != nil || o.Result != protocol.InDoubt {
+		if o, err := tm.Lookup(t.Context(), protocol.Question{Ref: "42", Kind: protocol.Sale, Amount: 15000, Serial: "53236566"}); err != nil || o.Result != protocol.InDoubt {
 			t.Errorf("the look-up of another terminal's payment: %+v %v", o, err)
 		}
 		d.set(func(d *device) { d.serial = "53236566" })
@@ -386,6 +392,44 @@ func TestSubstitution(t *testing.T) {
 		attached(t, tm, true)
 		if s := tm.Status(); s.Quarantined {
 			t.Errorf("the right terminal is back: %+v", s)
+		}
+		tm.Lock(protocol.ReasonLeak)
+		tm.Recheck()
+		if s := tm.Status(); !s.Quarantined || s.Reason != protocol.ReasonLeak {
+			t.Errorf("a good verdict lifted a lock: %+v", s)
+		}
+		if tm.Release(); tm.Status().Quarantined || judged < 3 {
+			t.Errorf("released: %+v, judged %d times", tm.Status(), judged)
+		}
+	})
+}
+
+// TestUnchecked: a terminal that nobody can compare with the register does not
+// attach, and tries again by itself.
+func TestUnchecked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDevice()
+		tm := Start(testConfig(d))
+		defer tm.Close()
+		attached(t, tm, true)
+		fails := 3
+		tm.OnAttach(func(protocol.Device) (protocol.Reason, error) {
+			if fails--; fails >= 0 {
+				return protocol.ReasonNone, errNobody
+			}
+			return protocol.ReasonNone, nil
+		})
+		if s := tm.Status(); !s.Quarantined || s.Reason != protocol.ReasonUnchecked {
+			t.Errorf("%+v", s)
+		}
+		if o, err := tm.Run(t.Context(), sale("42"), never(t)); err != nil || o.Result != protocol.NotSent || o.Reason != protocol.ReasonUnchecked {
+			t.Errorf("%+v %v", o, err)
+		}
+		d.unplug()
+		attached(t, tm, false)
+		attached(t, tm, true)
+		if s := tm.Status(); s.Quarantined || fails >= 0 {
+			t.Errorf("%+v, %d failures to come", s, fails)
 		}
 	})
 }

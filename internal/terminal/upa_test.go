@@ -39,7 +39,7 @@ func upaOverTCP(t *testing.T, o sim.Options) (*sim.Sim, *terminal.Terminal) {
 	p.Timers.Cancel, p.Timers.Whole, p.Lookup.Again = 300, 3000, 50
 	p.Timers.RetryMin, p.Timers.RetryMax = 10, 50
 	p.Timers.Answer = map[string]protocol.Millis{"Ping": 600, "GetAppInfo": 600, "Sale": 1000, "Void": 1000, "Refund": 1000, "GetBatchDetails": 600}
-	tm := terminal.Start(terminal.Config{ID: ident.New[ident.Terminal](time.Now()), Address: "tcp:" + at.String(), Serial: "53236566", Profile: p})
+	tm := terminal.Start(terminal.Config{ID: ident.New[ident.Terminal](time.Now()), Address: "tcp:" + at.String(), Profile: p})
 	t.Cleanup(func() {
 		if err := tm.Close(); err != nil {
 			t.Error(err)

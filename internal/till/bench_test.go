@@ -52,7 +52,7 @@ func BenchmarkResult(b *testing.B) {
 	ctx := context.Background()
 	d, err := tilltest.Open(ctx, tilltest.Options{
 		Dir: b.TempDir() + "/store", Key: sealtest.Key(b), Fresh: true,
-		Lines: []terminal.Config{{Serial: tilltest.Serial, Dial: func(ctx context.Context) (net.Conn, error) {
+		Lines: []terminal.Config{{Dial: func(ctx context.Context) (net.Conn, error) {
 			c, err := s.Dial(ctx)
 			line.mu.Lock()
 			defer line.mu.Unlock()

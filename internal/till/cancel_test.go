@@ -29,7 +29,7 @@ func (w watched) SetReadDeadline(at time.Time) error {
 // The lane is held while the terminal is asked to stop, so that the attempt
 // that is meant cannot end and the next one begin in between.
 func TestCancelHoldsTheLane(t *testing.T) {
-	s, err := sim.New(sim.Options{Serial: "53236566", Seed: 1, Manual: true, CardTimeout: time.Minute})
+	s, err := sim.New(sim.Options{Seed: 1, Manual: true, CardTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestCancelHoldsTheLane(t *testing.T) {
 	var asking atomic.Bool
 	free := make(chan bool, 1)
 	b = newBenchAt(t, terminal.Config{
-		ID: ident.New[ident.Terminal](time.Now()), Serial: "53236566",
+		ID: ident.New[ident.Terminal](time.Now()),
 		Dial: func(ctx context.Context) (net.Conn, error) {
 			c, err := s.Dial(ctx)
 			return watched{c, func() {

@@ -36,7 +36,7 @@ func newDesk(t *testing.T, f func(*sim.Options)) *desk {
 	t.Cleanup(func() { s.Close() })
 	d := &desk{t: t, sim: s, o: tilltest.Options{
 		Dir: t.TempDir() + "/store", Key: sealtest.Key(t), Fresh: true,
-		Lines: []terminal.Config{{Dial: s.Dial, Serial: tilltest.Serial, Profile: tilltest.Unhurried(so.Protocol)}},
+		Lines: []terminal.Config{{Dial: s.Dial, Profile: tilltest.Unhurried(so.Protocol)}},
 		Log:   slog.New(slog.DiscardHandler),
 	}}
 	d.open()

@@ -30,6 +30,8 @@ var (
 	ErrUnplugged = fault.New(fault.Unavailable, "The terminal does not answer. Check its cable and power, or use another terminal.")
 	// ErrQuarantined: the terminal may not be used.
 	ErrQuarantined = fault.New(fault.Unavailable, "This terminal is blocked. Do not use it, call IT, and use another terminal.")
+	// ErrInspection: the clinic's policy wants the terminal inspected first.
+	ErrInspection = fault.New(fault.Unavailable, "The inspection of this terminal is overdue, and the clinic's policy takes no payment at it until then. Use another terminal, and ask IT to inspect it (page Terminals).")
 	// ErrNoTerminal: no such terminal is set up.
 	ErrNoTerminal = fault.New(fault.NotFound, "There is no such terminal. Choose one from the list.")
 	// ErrNotFound: no such payment.

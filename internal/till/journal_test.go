@@ -9,6 +9,8 @@ import (
 	"coffer/internal/access"
 	"coffer/internal/access/accesstest"
 	"coffer/internal/books"
+	"coffer/internal/custody"
+	"coffer/internal/custody/custodytest"
 	"coffer/internal/duty"
 	"coffer/internal/ident"
 	"coffer/internal/ledger"
@@ -37,13 +39,20 @@ func newBench(t *testing.T) *bench {
 	})
 }
 
+// benchSerial is the serial number of the bench's terminal.
+const benchSerial = "53236566"
+
 // newBenchAt is newBench with a terminal of that configuration.
 func newBenchAt(t *testing.T, cfg terminal.Config) *bench {
 	t.Helper()
-	v := vaulttest.Open(t, nil, slices.Concat(duty.Tables(), books.Tables(), roster.Tables(), Tables())...)
+	v := vaulttest.Open(t, nil, slices.Concat(duty.Tables(), books.Tables(), roster.Tables(), custody.Tables(), Tables())...)
 	b := &bench{t: t, agent: accesstest.System("till")}
 	m := terminal.Start(cfg)
-	b.Till = New(Options{Vault: v, Agent: b.agent, Terminals: []*terminal.Terminal{m}, Bell: func(s string) { b.rang = append(b.rang, s) }})
+	register := custodytest.Register(v)
+	if err := custodytest.Pair(t.Context(), register, cfg.ID, benchSerial); err != nil {
+		t.Fatal(err)
+	}
+	b.Till = New(Options{Vault: v, Agent: b.agent, Register: register, Terminals: []*terminal.Terminal{m}, Bell: func(s string) { b.rang = append(b.rang, s) }})
 	b.lane = b.order[0]
 	t.Cleanup(func() {
 		if err := b.Close(context.Background()); err != nil {

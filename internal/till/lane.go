@@ -55,6 +55,7 @@ func (l *lane) start(unknown []ident.ID[ident.Attempt]) {
 		}
 	}
 	l.terminal.OnStray(l.stray)
+	l.terminal.OnAttach(l.attach)
 	l.note()
 	l.till.running.Go(func() { l.loop(l.till.ctx) })
 }
@@ -101,7 +102,7 @@ func (l *lane) free(tx *vault.Tx) (ident.ID[ident.Attempt], error) {
 	switch {
 	case !l.isOpen():
 		return row.Shared.ID, ErrRecovering
-	case s.Quarantined:
+	case s.Quarantined && s.Reason != protocol.ReasonInspection:
 		return row.Shared.ID, ErrQuarantined
 	case held && row.Shared.State != InDoubt && l.isWorking(row.Shared.ID):
 		return row.Shared.ID, ErrBusy
@@ -109,6 +110,15 @@ func (l *lane) free(tx *vault.Tx) (ident.ID[ident.Attempt], error) {
 		return row.Shared.ID, ErrRecovering
 	case !s.Attached:
 		return ident.ID[ident.Attempt]{}, ErrUnplugged
+	}
+	v, err := l.verdict(tx, s.Device)
+	switch {
+	case err != nil:
+		return ident.ID[ident.Attempt]{}, err
+	case v.Reason == protocol.ReasonInspection:
+		return ident.ID[ident.Attempt]{}, ErrInspection
+	case v.Reason != protocol.ReasonNone:
+		return ident.ID[ident.Attempt]{}, ErrQuarantined
 	}
 	return ident.ID[ident.Attempt]{}, nil
 }

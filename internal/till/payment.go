@@ -143,4 +143,6 @@ type TerminalStatus struct {
 	Since       time.Time // of the last change
 	Words       string    // what is the case
 	Next        string    // what to do, empty when Ready
+	Notice      string    // what is to be done soon, though it is Ready
+	Waits       bool      // Quarantined until the register of devices says otherwise
 }

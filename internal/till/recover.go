@@ -44,6 +44,9 @@ func (t *Till) Recover(ctx context.Context) error {
 		l.start(unknown[l.id])
 		delete(unknown, l.id)
 	}
+	if t.register != nil {
+		t.register.OnChange(t.recheck)
+	}
 	for _, ids := range unknown {
 		for _, id := range ids {
 			t.log.Error("the terminal of an unknown payment is not set up any more; two people must decide", "attempt", id.String())

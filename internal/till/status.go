@@ -29,6 +29,13 @@ func (t *Till) Terminals(ctx context.Context, agent access.Agent) ([]TerminalSta
 
 func (l *lane) status(tx *vault.Tx) (TerminalStatus, error) {
 	s := l.terminal.Status()
+	v, err := l.verdict(tx, s.Device)
+	if err != nil {
+		return TerminalStatus{}, err
+	}
+	if s.Attached && !s.Quarantined && v.Reason != protocol.ReasonNone {
+		s.Quarantined, s.Reason = true, v.Reason
+	}
 	held, err := l.free(tx)
 	p := TerminalStatus{
 		ID: l.id, Name: l.terminal.Name(), Ready: err == nil,
@@ -37,7 +44,11 @@ func (l *lane) status(tx *vault.Tx) (TerminalStatus, error) {
 		Serial: s.Device.Serial, Model: s.Device.Model, Since: s.Since.In(tx.Now().Location()),
 	}
 	p.Words, p.Next = terminalWords(p, s)
-	for _, expected := range []error{ErrBusy, ErrRecovering, ErrQuarantined, ErrUnplugged} {
+	if p.Ready && v.Overdue {
+		p.Notice = "Its inspection is overdue: ask IT to inspect it (page Terminals)."
+	}
+	p.Waits = s.Quarantined && registerReason(s.Reason)
+	for _, expected := range []error{ErrBusy, ErrRecovering, ErrQuarantined, ErrInspection, ErrUnplugged} {
 		if errors.Is(err, expected) {
 			return p, nil
 		}
@@ -64,4 +75,15 @@ func terminalWords(p TerminalStatus, s terminal.Status) (what, next string) {
 		return "The terminal does not answer.", "Check its cable and power."
 	}
 	return "Ready.", ""
+}
+
+// registerReason reports whether a terminal is barred by the register, which
+// ReleaseTerminal does not change.
+func registerReason(r protocol.Reason) bool {
+	switch r {
+	case protocol.ReasonSubstitute, protocol.ReasonUnregistered, protocol.ReasonFirmware, protocol.ReasonInspection,
+		protocol.ReasonTampered, protocol.ReasonUnchecked:
+		return true
+	}
+	return false
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"coffer/internal/access"
+	"coffer/internal/custody"
 	"coffer/internal/duty"
 	"coffer/internal/ident"
 	"coffer/internal/money"
@@ -28,6 +29,9 @@ type Options struct {
 	Vault *vault.Vault
 	// Agent is the system's own: it writes what terminals answer.
 	Agent access.Agent
+	// Register says which card terminals may be used; due with Terminals. The
+	// vault must have been opened with its Tables too.
+	Register *custody.Register
 	// Terminals are the card terminals; none means cash only. They belong to
 	// the till from now on: its Close closes them.
 	Terminals []*terminal.Terminal
@@ -56,15 +60,16 @@ type Options struct {
 // Till is the desk's cash register. Its methods may be called from any
 // goroutine.
 type Till struct {
-	vault  *vault.Vault
-	agent  access.Agent
-	clinic string
-	bell   func(string)
-	after  func(string)
-	limits duty.Limits
-	log    *slog.Logger
-	runMax time.Duration
-	retry  backoff
+	vault    *vault.Vault
+	agent    access.Agent
+	clinic   string
+	register *custody.Register
+	bell     func(string)
+	after    func(string)
+	limits   duty.Limits
+	log      *slog.Logger
+	runMax   time.Duration
+	retry    backoff
 
 	lanes map[ident.ID[ident.Terminal]]*lane
 	order []*lane // as configured, for pages
@@ -81,7 +86,7 @@ type Till struct {
 // Recover has been called.
 func New(o Options) *Till {
 	t := &Till{
-		vault: o.Vault, agent: o.Agent, clinic: o.Clinic,
+		vault: o.Vault, agent: o.Agent, clinic: o.Clinic, register: o.Register,
 		bell: o.Bell, after: o.AfterEvent, log: o.Log, limits: o.Limits,
 		runMax: orDefault(o.RunMax, 10*time.Minute),
 		retry:  backoff{orDefault(o.RetryMin, time.Second), orDefault(o.RetryMax, time.Minute)},

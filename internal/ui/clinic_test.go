@@ -25,6 +25,8 @@ import (
 	"coffer/internal/billing"
 	"coffer/internal/books"
 	"coffer/internal/civil"
+	"coffer/internal/custody"
+	"coffer/internal/custody/custodytest"
 	"coffer/internal/day"
 	"coffer/internal/duty"
 	"coffer/internal/ident"
@@ -88,6 +90,7 @@ type clinic struct {
 	sim       *sim.Sim
 	till      *till.Till
 	terminals []*terminal.Terminal
+	register  *custody.Register
 	ui        http.Handler
 	bell      *ui.Bell
 	ops       *ops.Ops
@@ -102,6 +105,9 @@ type clinic struct {
 	clients   []roster.Client
 	day       []schedule.Appointment
 }
+
+// terminalID is the connection of the clinic's one terminal.
+var terminalID = ident.ID[ident.Terminal]{6: 0x70, 8: 0x80, 15: 1}
 
 // names of the clients of the test clinic, in the order of the day's list.
 var clientNames = []string{
@@ -121,7 +127,7 @@ func newClinic(t testing.TB, options sim.Options) *clinic {
 	}
 	var tables []vault.AnyTable
 	for _, part := range [][]vault.AnyTable{
-		identity.Tables(), roster.Tables(), schedule.Tables(), duty.Tables(), books.Tables(), billing.Tables(), till.Tables(), day.Tables(), ops.Tables(),
+		identity.Tables(), roster.Tables(), schedule.Tables(), duty.Tables(), books.Tables(), billing.Tables(), custody.Tables(), till.Tables(), day.Tables(), ops.Tables(),
 	} {
 		tables = append(tables, part...)
 	}
@@ -175,8 +181,12 @@ func (c *clinic) open(options sim.Options, fresh bool) {
 	bell := ui.NewBell()
 	c.bell = bell
 	c.terminals = []*terminal.Terminal{c.plugIn(options, log)}
+	c.register = custodytest.Register(c.vault)
+	if fresh {
+		c.must(custodytest.Pair(c.t.Context(), c.register, terminalID, c.terminals[0].Status().Device.Serial))
+	}
 	c.till = till.New(till.Options{
-		Vault: c.vault, Agent: people.System("till"), Terminals: c.terminals,
+		Vault: c.vault, Agent: people.System("till"), Register: c.register, Terminals: c.terminals,
 		Clinic: clinicName, Limits: duty.UsualLimits, Bell: bell.Ring, Log: log, RetryMin: 20 * time.Millisecond, RetryMax: 100 * time.Millisecond,
 	})
 	c.t.Cleanup(func() {
@@ -221,7 +231,7 @@ func (c *clinic) plugIn(options sim.Options, log *slog.Logger) *terminal.Termina
 	c.sim = device
 	profile, err := firmwareconfig.Profile("sim-pax")
 	c.must(err)
-	config := terminal.Config{ID: ident.New[ident.Terminal](c.clock.now()), Name: "Front desk terminal", Dial: device.Dial, Profile: profile, Log: log}
+	config := terminal.Config{ID: terminalID, Name: "Front desk terminal", Dial: device.Dial, Profile: profile, Log: log}
 	owner := terminal.Start(config)
 	c.t.Cleanup(func() {
 		c.must(owner.Close())

@@ -86,6 +86,11 @@ var (
 	BucketAttemptEvents = Bucket{0x0041, "attempt events", Ledger, D2, 1}
 	BucketReceipts      = Bucket{0x0042, "receipts", Ledger, D2, 1}
 	BucketTerminals     = Bucket{0x0043, "terminals", Box, D1, 1}
+	BucketDevices       = Bucket{0x0060, "devices", Box, D1, 1}
+	BucketCustody       = Bucket{0x0061, "custody log", Box, D1, 1}
+	BucketInspections   = Bucket{0x0062, "inspections", Box, D1, 1}
+	BucketPhotos        = Bucket{0x0063, "inspection photos", Box, D1, 1}
+	BucketCustodyPolicy = Bucket{0x0064, "custody policies", Box, D1, 1}
 	BucketTillCounters  = Bucket{0x0048, "till counters", Ledger, D1, 1}
 	BucketReceiptCopies = Bucket{0x0049, "receipt copies", Ledger, D2, 1}
 	BucketStrays        = Bucket{0x004A, "stray approvals", Ledger, D2, 1}

@@ -6,27 +6,32 @@ type Reason string
 
 // The reasons that arise on our side of the wire.
 const (
-	ReasonNone        Reason = ""
-	ReasonUnplugged   Reason = "unplugged"    // the line is gone
-	ReasonQuarantined Reason = "quarantined"  // the terminal may not be used
-	ReasonSubstitute  Reason = "substitution" // the serial number is not the expected one
-	ReasonLeak        Reason = "pan_leak"     // the terminal sent something that looks like a card number
-	ReasonBusy        Reason = "busy"         // the terminal refused the command: it is doing something else
-	ReasonNoAck       Reason = "no_ack"       // nothing answered the command
-	ReasonRefused     Reason = "line_noise"   // the terminal asked again and again for the command
-	ReasonNoAnswer    Reason = "no_answer"    // the command was taken, and no answer came in time
-	ReasonDamaged     Reason = "damaged"      // the answer could not be read
-	ReasonEnded       Reason = "ended"        // the terminal took the command and ended without an answer
-	ReasonMismatch    Reason = "mismatch"     // the answer does not agree with the command
-	ReasonNotKept     Reason = "not_kept"     // our own journal did not take the event
-	ReasonClosed      Reason = "closed"       // Coffer itself was stopped
-	ReasonWithdrawn   Reason = "withdrawn"    // withdrawn here before it was sent
-	ReasonUnproven    Reason = "unproven"     // the terminal does not know it, and its records prove nothing
-	ReasonUnknownCode Reason = "unknown_code" // the answer bears a code that Coffer does not know
-	ReasonVoided      Reason = "voided"       // the record says that it was voided at the terminal itself
-	ReasonNoEOT       Reason = "no_eot"       // the terminal did not end the conversation; the result stands
-	ReasonForbidden   Reason = "forbidden"    // the profile's allow-list does not have the message
-	ReasonDefect      Reason = "defect"       // a defect of this program broke the conversation
+	ReasonNone         Reason = ""
+	ReasonUnplugged    Reason = "unplugged"          // the line is gone
+	ReasonQuarantined  Reason = "quarantined"        // the terminal may not be used
+	ReasonSubstitute   Reason = "substitution"       // the serial number is not the expected one
+	ReasonLeak         Reason = "pan_leak"           // the terminal sent something that looks like a card number
+	ReasonBusy         Reason = "busy"               // the terminal refused the command: it is doing something else
+	ReasonNoAck        Reason = "no_ack"             // nothing answered the command
+	ReasonRefused      Reason = "line_noise"         // the terminal asked again and again for the command
+	ReasonNoAnswer     Reason = "no_answer"          // the command was taken, and no answer came in time
+	ReasonDamaged      Reason = "damaged"            // the answer could not be read
+	ReasonEnded        Reason = "ended"              // the terminal took the command and ended without an answer
+	ReasonMismatch     Reason = "mismatch"           // the answer does not agree with the command
+	ReasonNotKept      Reason = "not_kept"           // our own journal did not take the event
+	ReasonClosed       Reason = "closed"             // Coffer itself was stopped
+	ReasonWithdrawn    Reason = "withdrawn"          // withdrawn here before it was sent
+	ReasonUnproven     Reason = "unproven"           // the terminal does not know it, and its records prove nothing
+	ReasonUnknownCode  Reason = "unknown_code"       // the answer bears a code that Coffer does not know
+	ReasonVoided       Reason = "voided"             // the record says that it was voided at the terminal itself
+	ReasonNoEOT        Reason = "no_eot"             // the terminal did not end the conversation; the result stands
+	ReasonForbidden    Reason = "forbidden"          // the profile's allow-list does not have the message
+	ReasonUnregistered Reason = "not_registered"     // no device is registered at this connection
+	ReasonFirmware     Reason = "firmware"           // it states versions that nobody has accepted
+	ReasonInspection   Reason = "inspection_overdue" // and the clinic's policy refuses payments then
+	ReasonUnchecked    Reason = "not_compared"       // the register could not be asked
+	ReasonTampered     Reason = "inspection_failed"
+	ReasonDefect       Reason = "defect" // a defect of this program broke the conversation
 )
 
 // The reasons that a terminal or a bank states.
@@ -95,26 +100,31 @@ func (o Outcome) Words() Sentence {
 }
 
 var words = map[Reason]Sentence{
-	ReasonUnplugged:   {"The card terminal is not connected.", "Check its cable and power; the payment can then be started again."},
-	ReasonQuarantined: {"This card terminal is locked.", "Use another terminal or take cash, and call IT."},
-	ReasonSubstitute:  {"This is not the terminal that belongs here: its serial number differs.", "Do not use it. Put it aside and call IT."},
-	ReasonLeak:        {"The terminal sent data that it must never send, so it was locked.", "Do not repeat the payment. Call IT; the payment is being looked into."},
-	ReasonBusy:        {"The terminal is busy with something else.", "Finish or cancel what its screen shows, then start the payment again."},
-	ReasonNoAck:       {"The terminal did not answer.", "Do not repeat the payment yet: Coffer asks the terminal what became of it."},
-	ReasonRefused:     {"The terminal could not read what it was sent. Nothing was charged.", "Check the cable, then start the payment again."},
-	ReasonNoAnswer:    {"The terminal took the payment but gave no answer in time.", "Do not repeat the payment: Coffer asks the terminal what became of it."},
-	ReasonDamaged:     {"The terminal's answer could not be read.", "Do not repeat the payment: Coffer asks the terminal what became of it. Check the cable."},
-	ReasonEnded:       {"The terminal ended without an answer.", "Do not repeat the payment: Coffer asks the terminal what became of it."},
-	ReasonMismatch:    {"The terminal's answer does not fit this payment.", "Do not repeat the payment. Compare with the terminal's own receipt and tell the accountant."},
-	ReasonNotKept:     {"Coffer could not write the payment down.", "Do not repeat the payment. Call IT: the disk may be full."},
-	ReasonClosed:      {"Coffer was stopped during the payment.", "Do not repeat the payment: Coffer asks the terminal what became of it."},
-	ReasonWithdrawn:   {"The payment was withdrawn before the terminal got it. Nothing was charged.", "Start it again when the client is ready."},
-	ReasonUnproven:    {"The terminal knows nothing of this payment, but cannot prove that it was not charged.", "Compare with the terminal's batch report, then decide with a second person."},
-	ReasonUnknownCode: {"The terminal's answer bears a code that Coffer does not know.", "Do not repeat the payment: Coffer asks the terminal what became of it."},
-	ReasonVoided:      {"The payment was voided at the terminal itself.", "Compare with the terminal's receipts and tell the accountant."},
-	ReasonNoEOT:       {"The terminal did not end its message; the result stands.", "Nothing to do."},
-	ReasonDefect:      {"Coffer itself failed while it talked to this terminal, so it was locked.", "Do not repeat the payment. Use another terminal, and call IT."},
-	ReasonForbidden:   {"This terminal's profile does not allow this.", "Use another terminal, or call IT."},
+	ReasonUnplugged:    {"The card terminal is not connected.", "Check its cable and power; the payment can then be started again."},
+	ReasonQuarantined:  {"This card terminal is locked.", "Use another terminal or take cash, and call IT."},
+	ReasonSubstitute:   {"This is not the terminal that belongs here: its serial number or model is not the registered one. It may have been substituted.", "Do not use it. Put it aside and call IT."},
+	ReasonUnregistered: {"This terminal is not registered.", "Use another terminal. IT pairs it on the page Terminals: they compare its label with what it says of itself."},
+	ReasonFirmware:     {"This terminal runs software that nobody has accepted.", "Use another terminal, and call IT: they look the version up and accept it, or take the terminal away."},
+	ReasonInspection:   {"The inspection of this terminal is overdue.", "Use another terminal, and ask IT to inspect it on the page Terminals."},
+	ReasonUnchecked:    {"This terminal could not be compared with the register.", "Use another terminal, and call IT: the disk may be full."},
+	ReasonTampered:     {"This terminal has failed its inspection.", "Do not use it. IT takes it away and tells the processor."},
+	ReasonLeak:         {"The terminal sent data that it must never send, so it was locked.", "Do not repeat the payment. Call IT; the payment is being looked into."},
+	ReasonBusy:         {"The terminal is busy with something else.", "Finish or cancel what its screen shows, then start the payment again."},
+	ReasonNoAck:        {"The terminal did not answer.", "Do not repeat the payment yet: Coffer asks the terminal what became of it."},
+	ReasonRefused:      {"The terminal could not read what it was sent. Nothing was charged.", "Check the cable, then start the payment again."},
+	ReasonNoAnswer:     {"The terminal took the payment but gave no answer in time.", "Do not repeat the payment: Coffer asks the terminal what became of it."},
+	ReasonDamaged:      {"The terminal's answer could not be read.", "Do not repeat the payment: Coffer asks the terminal what became of it. Check the cable."},
+	ReasonEnded:        {"The terminal ended without an answer.", "Do not repeat the payment: Coffer asks the terminal what became of it."},
+	ReasonMismatch:     {"The terminal's answer does not fit this payment.", "Do not repeat the payment. Compare with the terminal's own receipt and tell the accountant."},
+	ReasonNotKept:      {"Coffer could not write the payment down.", "Do not repeat the payment. Call IT: the disk may be full."},
+	ReasonClosed:       {"Coffer was stopped during the payment.", "Do not repeat the payment: Coffer asks the terminal what became of it."},
+	ReasonWithdrawn:    {"The payment was withdrawn before the terminal got it. Nothing was charged.", "Start it again when the client is ready."},
+	ReasonUnproven:     {"The terminal knows nothing of this payment, but cannot prove that it was not charged.", "Compare with the terminal's batch report, then decide with a second person."},
+	ReasonUnknownCode:  {"The terminal's answer bears a code that Coffer does not know.", "Do not repeat the payment: Coffer asks the terminal what became of it."},
+	ReasonVoided:       {"The payment was voided at the terminal itself.", "Compare with the terminal's receipts and tell the accountant."},
+	ReasonNoEOT:        {"The terminal did not end its message; the result stands.", "Nothing to do."},
+	ReasonDefect:       {"Coffer itself failed while it talked to this terminal, so it was locked.", "Do not repeat the payment. Use another terminal, and call IT."},
+	ReasonForbidden:    {"This terminal's profile does not allow this.", "Use another terminal, or call IT."},
 
 	ReasonApproved:       {"Approved.", "Give the receipt."},
 	ReasonPartial:        {"The card paid only a part.", "Take the rest by another card or in cash, or void this part."},

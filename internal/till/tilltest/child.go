@@ -28,7 +28,7 @@ import (
 // orders are what a campaign tells a child.
 type orders struct {
 	store, device, header string
-	line, serial          string
+	line                  string
 	protocol              sim.Protocol
 	log                   string
 	seed                  uint64
@@ -40,7 +40,7 @@ type orders struct {
 // args returns the orders as a command line.
 func (o orders) args() []string {
 	return []string{
-		"-store", o.store, "-tpm", o.device, "-header", o.header, "-line", o.line, "-serial", o.serial, "-protocol", string(o.protocol),
+		"-store", o.store, "-tpm", o.device, "-header", o.header, "-line", o.line, "-protocol", string(o.protocol),
 		"-log", o.log, "-seed", fmt.Sprint(o.seed), "-first", fmt.Sprint(o.first), "-sales", fmt.Sprint(o.sales),
 		"-event", o.event, "-nth", fmt.Sprint(o.nth),
 	}
@@ -53,7 +53,6 @@ func parseOrders(args []string) (orders, error) {
 	f.StringVar(&o.device, "tpm", "", "socket of the software TPM")
 	f.StringVar(&o.header, "header", "", "file of the sealed key")
 	f.StringVar(&o.line, "line", "", "address of the terminal")
-	f.StringVar(&o.serial, "serial", "", "serial number of the terminal")
 	f.StringVar((*string)(&o.protocol), "protocol", string(sim.PAX), "what the terminal speaks")
 	f.StringVar(&o.log, "log", "", "file for the log")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of commands and amounts")
@@ -84,7 +83,7 @@ func Child(args []string, out io.Writer) error {
 	}
 	d, err := Open(ctx, Options{
 		Dir: o.store, Key: key, AfterEvent: o.killer(), Log: slog.New(slog.NewJSONHandler(log, nil)),
-		Lines: []terminal.Config{{Address: o.line, Serial: o.serial, Profile: profiles[o.protocol]()}},
+		Lines: []terminal.Config{{Address: o.line, Profile: profiles[o.protocol]()}},
 	})
 	if err != nil {
 		return err

@@ -10,6 +10,8 @@ import (
 
 	"coffer/internal/access"
 	"coffer/internal/books"
+	"coffer/internal/custody"
+	"coffer/internal/custody/custodytest"
 	"coffer/internal/duty"
 	"coffer/internal/ident"
 	"coffer/internal/identity"
@@ -30,7 +32,10 @@ type Options struct {
 	Fresh bool // create the store; else open it
 	// Lines are the configurations of the terminals; ID, Name and Profile are
 	// filled in where empty.
-	Lines      []terminal.Config
+	Lines []terminal.Config
+	// Serials are those of the terminals at Lines, which are paired when the
+	// store is Fresh; the first one is Serial where there are none.
+	Serials    []string
 	AfterEvent func(event string)
 	Now        func() time.Time
 	Log        *slog.Logger
@@ -53,7 +58,7 @@ type Desk struct {
 // Tables returns all that a desk keeps.
 func Tables() []vault.AnyTable {
 	var all []vault.AnyTable
-	for _, part := range [][]vault.AnyTable{identity.Tables(), duty.Tables(), books.Tables(), roster.Tables(), till.Tables()} {
+	for _, part := range [][]vault.AnyTable{identity.Tables(), duty.Tables(), books.Tables(), roster.Tables(), custody.Tables(), till.Tables()} {
 		all = append(all, part...)
 	}
 	return all
@@ -86,17 +91,36 @@ func Open(ctx context.Context, o Options) (*Desk, error) {
 			return nil, errors.Join(err, d.Vault.Close())
 		}
 	}
+	register := custodytest.Register(d.Vault)
+	if o.Fresh {
+		if err := pair(ctx, register, o.Serials); err != nil {
+			return nil, errors.Join(err, d.Vault.Close())
+		}
+	}
 	for i, c := range o.Lines {
 		d.Terminals = append(d.Terminals, terminal.Start(complete(c, i, o.Log)))
 	}
 	d.Till = till.New(till.Options{
-		Vault: d.Vault, Agent: d.System, Terminals: d.Terminals, Clinic: "Harbor Street Counseling",
+		Vault: d.Vault, Agent: d.System, Register: register, Terminals: d.Terminals, Clinic: "Harbor Street Counseling",
 		Bell: d.ring, AfterEvent: o.AfterEvent, Log: o.Log, RetryMin: RetryMin, RetryMax: RetryMax,
 	})
 	if err := d.Till.Recover(ctx); err != nil {
 		return nil, errors.Join(err, d.Close(ctx))
 	}
 	return d, nil
+}
+
+// pair puts the terminals on the register.
+func pair(ctx context.Context, r *custody.Register, serials []string) error {
+	if len(serials) == 0 {
+		serials = []string{Serial}
+	}
+	for i, serial := range serials {
+		if err := custodytest.Pair(ctx, r, TerminalID(i), serial); err != nil {
+			return fmt.Errorf("tilltest: pair: %w", err)
+		}
+	}
+	return nil
 }
 
 // openUnlocked opens the store. A child that another world has just forked may

@@ -83,7 +83,8 @@ func faultWorld(ctx context.Context, dir string, p plan) (err error) {
 			return err
 		}
 		sims = append(sims, s)
-		o.Lines = append(o.Lines, terminal.Config{Dial: s.Dial, Serial: so.Serial, Profile: profiles[p.protocol]()})
+		o.Lines = append(o.Lines, terminal.Config{Dial: s.Dial, Profile: profiles[p.protocol]()})
+		o.Serials = append(o.Serials, so.Serial)
 	}
 	d, err := Open(ctx, o)
 	if err != nil {

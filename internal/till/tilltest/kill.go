@@ -81,7 +81,7 @@ func killWorld(ctx context.Context, dir string, p plan, serve func(*sim.Sim) (st
 		return err
 	}
 	o := orders{
-		store: filepath.Join(dir, "store"), device: device, header: header, line: line, serial: Serial, protocol: p.protocol,
+		store: filepath.Join(dir, "store"), device: device, header: header, line: line, protocol: p.protocol,
 		log: filepath.Join(dir, "log"), seed: p.seed, first: 1, sales: 3, nth: 1,
 	}
 	clients, err := furnish(ctx, o, key, o.sales*(p.runs+2))
