@@ -271,7 +271,9 @@ func TestCancelRace(t *testing.T) {
 
 func TestTwoTerminalsOneClient(t *testing.T) {
 	d := newDesk(t, func(o *sim.Options) { o.Manual = true; o.CardTimeout = time.Minute })
-	second, err := sim.New(tilltest.Terminal(2))
+	o := tilltest.Terminal(2)
+	o.Serial = "53236567"
+	second, err := sim.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,6 +281,7 @@ func TestTwoTerminalsOneClient(t *testing.T) {
 	d.close()
 	d.o.Lines = append(d.o.Lines, d.o.Lines[0])
 	d.o.Lines[1].Dial = second.Dial
+	d.o.Serials = []string{tilltest.Serial, o.Serial}
 	d.open()
 	d.ready()
 	s := d.client(9000)

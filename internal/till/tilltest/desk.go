@@ -33,8 +33,9 @@ type Options struct {
 	// Lines are the configurations of the terminals; ID, Name and Profile are
 	// filled in where empty.
 	Lines []terminal.Config
-	// Serials are those of the terminals at Lines, which are paired when the
-	// store is Fresh; the first one is Serial where there are none.
+	// Serials are those of the terminals at Lines, which are paired if they are
+	// not yet; without them the first one is, with Serial, when the store is
+	// Fresh.
 	Serials    []string
 	AfterEvent func(event string)
 	Now        func() time.Time
@@ -92,7 +93,7 @@ func Open(ctx context.Context, o Options) (*Desk, error) {
 		}
 	}
 	register := custodytest.Register(d.Vault)
-	if o.Fresh {
+	if o.Fresh || len(o.Serials) > 0 {
 		if err := pair(ctx, register, o.Serials); err != nil {
 			return nil, errors.Join(err, d.Vault.Close())
 		}
@@ -116,7 +117,7 @@ func pair(ctx context.Context, r *custody.Register, serials []string) error {
 		serials = []string{Serial}
 	}
 	for i, serial := range serials {
-		if err := custodytest.Pair(ctx, r, TerminalID(i), serial); err != nil {
+		if err := custodytest.Pair(ctx, r, TerminalID(i), serial); err != nil && !errors.Is(err, custody.ErrTaken) {
 			return fmt.Errorf("tilltest: pair: %w", err)
 		}
 	}
