@@ -91,7 +91,7 @@ func furnish(c Config, v *vault.Vault, issuer access.Issuer, terminals []*termin
 	register := custody.New(v, catalogue)
 	return &clinic{
 		vault: v, identity: people, roster: roster.New(v), schedule: schedule.New(v),
-		books: books.New(v), billing: billing.New(v), terminals: terminals, register: register,
+		books: books.New(v), billing: billing.New(billing.Options{Vault: v, Limits: limits, Takers: till.TakersOf}), terminals: terminals, register: register,
 		till: till.New(till.Options{
 			Vault: v, Agent: people.System("till"), Register: register, Terminals: terminals, Clinic: c.Clinic, Limits: limits, Bell: bell, Log: log,
 		}),

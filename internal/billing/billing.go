@@ -2,19 +2,36 @@ package billing
 
 import (
 	"context"
+	"time"
 
 	"coffer/internal/access"
+	"coffer/internal/duty"
 	"coffer/internal/ident"
 	"coffer/internal/schedule"
 	"coffer/internal/vault"
 )
 
 // Billing answers and serves people, each time in a transaction of its own.
-type Billing struct{ v *vault.Vault }
+type Billing struct {
+	v      *vault.Vault
+	limits duty.Limits
+	takers Takers
+}
 
-// New returns billing over v, which must have been opened with the Tables of
-// billing, books, roster and schedule.
-func New(v *vault.Vault) *Billing { return &Billing{v} }
+// Takers returns the sign-in names of those who took payments of a client since
+// an instant: whom rule 2 of the separation of duties bars from adjusting.
+type Takers func(tx *vault.Tx, client ident.ID[ident.Client], since time.Time) ([]string, error)
+
+// Options are what billing needs. Vault must have been opened with the Tables of
+// billing, books, roster, schedule and duty.
+type Options struct {
+	Vault  *vault.Vault
+	Limits duty.Limits // what one person may adjust alone
+	Takers Takers      // due for adjustments
+}
+
+// New returns billing over an open vault.
+func New(o Options) *Billing { return &Billing{o.Vault, o.Limits, o.Takers} }
 
 // Tables returns what billing keeps in the vault.
 func Tables() []vault.AnyTable { return []vault.AnyTable{services, scales, charges} }

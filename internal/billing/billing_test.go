@@ -49,7 +49,7 @@ func open(t testing.TB) *clinic {
 	c.v = vaulttest.OpenWith(t, vault.Options{
 		Tables: tables, Relation: schedule.Related, NoSync: true, Now: func() time.Time { return c.now },
 	})
-	c.b, c.books = New(c.v), books.New(c.v)
+	c.b, c.books = New(Options{Vault: c.v}), books.New(c.v)
 	if err := errors.Join(c.books.Setup(t.Context(), c.system), c.b.Setup(t.Context(), c.system)); err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,12 @@
 // account) commit together with the closing itself. Credit that the client
 // has is applied to the charge in the same commit.
 //
+// An adjustment lowers what a client owes: a courtesy (Dr 4920) or a write-off
+// (Dr 4930, 6200), Cr 1100, never more than is open. Beyond what one person may
+// decide alone a second person approves it, and it is posted in the commit of the
+// approval. Who took a payment of the account today neither adjusts it nor
+// approves that (package duty, rule 2).
+//
 // Services carry a code and the clinic's own label; descriptions of the code
 // set's publisher are not kept. A charge names no diagnosis. The accountant
 // learns of a charge only the group of its service.

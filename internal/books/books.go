@@ -25,7 +25,10 @@ const (
 	Group        ledger.Code = "4030"
 	OtherIncome  ledger.Code = "4190"
 	SlidingScale ledger.Code = "4910"
+	Courtesy     ledger.Code = "4920"
+	SmallBalance ledger.Code = "4930"
 	OverShort    ledger.Code = "6120"
+	BadDebt      ledger.Code = "6200"
 )
 
 // Books answers people's questions about the journal.

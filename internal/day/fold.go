@@ -54,6 +54,7 @@ var byEvent = map[books.Event]Class{
 	ledger.EventPaymentCard: PaidCard, ledger.EventPaymentCash: PaidCash, ledger.EventPaymentCheck: PaidCheck,
 	ledger.EventRefund: Refunded, ledger.EventChargeSession: Charged, ledger.EventChargeNoShow: Charged, ledger.EventChargeReturn: Charged,
 	ledger.EventCheckDeposit: Deposited, ledger.EventCheckReturn: Deposited,
+	ledger.EventWaiver: Adjusted, ledger.EventWriteOff: WrittenOff,
 	ledger.EventDrawerFloat: Floated, ledger.EventDrawerDrop: Dropped, ledger.EventDrawerCount: OverShort,
 }
 
@@ -81,6 +82,8 @@ func classOf(e, origin ledger.Entry) Class {
 		return Voided
 	case class == Charged:
 		return Uncharged
+	case class == Adjusted || class == WrittenOff:
+		return class
 	}
 	return Moved
 }
@@ -179,7 +182,9 @@ func (f *fold) add(tx *vault.Tx, e books.Numbered) error {
 	}
 	late := f.late(min(e.Effective, recorded(e.Entry, f.zone)))
 	class := classOf(e.Entry, origin)
-	f.count(class, late, amountOf(class, e.Entry))
+	if class != Adjusted && class != WrittenOff { // their postings are counted below
+		f.count(class, late, amountOf(class, e.Entry))
+	}
 	for _, p := range e.Postings {
 		if by := byAccount[p.Account]; by != "" {
 			f.count(by, late, p.Amount)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"coffer/internal/access"
+	"coffer/internal/access/accesstest"
 	"coffer/internal/books"
 	"coffer/internal/duty"
 	"coffer/internal/fault"
@@ -159,6 +160,9 @@ func TestRefundOfADepositedCheck(t *testing.T) {
 	w.soundTill()
 	w.sound()
 }
+
+// person is somebody of a role who is on no roster.
+func (w *world) person(role access.Role) access.Agent { return accesstest.Agent(role) }
 
 // drawer returns what should be in somebody's drawer.
 func (w *world) drawer(who string) (amount money.Amount) {

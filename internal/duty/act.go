@@ -172,6 +172,23 @@ func OpenOf(tx *vault.Tx, payment ident.ID[ident.Attempt]) (*Act, error) {
 	return nil, nil
 }
 
+// SumAlone returns what one person alone has done of an action to a client's
+// account since an instant.
+func SumAlone(tx *vault.Tx, client ident.ID[ident.Client], action access.Action, since time.Time) (money.Amount, error) {
+	var sum money.Amount
+	for row, err := range acts.Find(tx, "client", client.String()) {
+		if err != nil {
+			return 0, err
+		}
+		if a := row.Shared; a.Action == action && a.Second == "" && a.State == Done && !a.At.Before(since) {
+			if sum, err = sum.Add(a.Amount); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return sum, nil
+}
+
 // Approve records that the transaction's agent, who must be another person than
 // the one who proposed it, approves an act, and returns it.
 func Approve(tx *vault.Tx, id ident.ID[ident.Act]) (Act, error) {

@@ -48,7 +48,10 @@ func (a *Acts) Open(ctx context.Context, agent access.Agent) ([]Shown, error) {
 // can be carried out then.
 func (a *Acts) Approve(ctx context.Context, agent access.Agent, id ident.ID[ident.Act]) error {
 	return a.v.Update(ctx, request(agent, access.ActApprove, id), func(tx *vault.Tx) error {
-		_, err := Approve(tx, id)
+		act, err := Approve(tx, id)
+		if err == nil && act.Action == access.AccountAdjust {
+			err = ErrNoAct // an adjustment is posted with its approval
+		}
 		return err
 	})
 }

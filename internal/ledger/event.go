@@ -23,6 +23,7 @@ const (
 	EventCreditRelease Event = "credit.release"
 	EventRefund        Event = "refund"
 	EventWaiver        Event = "adjustment.waiver"
+	EventWriteOff      Event = "adjustment.writeoff"
 	EventReversal      Event = "reversal"
 )
 
@@ -41,7 +42,8 @@ var events = map[Event]string{
 	EventCreditApply:   "Credit applied",
 	EventCreditRelease: "Payment moved to credit",
 	EventRefund:        "Refund",
-	EventWaiver:        "Fee waived",
+	EventWaiver:        "Adjustment",
+	EventWriteOff:      "Write-off",
 	EventReversal:      "Reversal",
 }
 

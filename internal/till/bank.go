@@ -222,7 +222,7 @@ func bounce(tx *vault.Tx, row attemptRow, r CheckReturn) error {
 	if a.Deposit == 0 || !a.Bounced.IsZero() {
 		return ErrNotDeposited
 	}
-	takers, err := takersFrom(tx, a.Client, civil.Of(tx.Now()).In(tx.Now().Location()))
+	takers, err := TakersOf(tx, a.Client, civil.Of(tx.Now()).In(tx.Now().Location()))
 	if err != nil {
 		return err
 	}

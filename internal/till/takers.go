@@ -23,9 +23,9 @@ func Takers(tx *vault.Tx, from, until time.Time) ([]string, error) {
 	return names, nil
 }
 
-// takersFrom returns the sign-in names of those who took payments of a client
+// TakersOf returns the sign-in names of those who took payments of a client
 // since an instant, or gave some back.
-func takersFrom(tx *vault.Tx, client ident.ID[ident.Client], since time.Time) ([]string, error) {
+func TakersOf(tx *vault.Tx, client ident.ID[ident.Client], since time.Time) ([]string, error) {
 	var names []string
 	for row, err := range attempts.Between(tx, indexClient, clientKey(client, since), client.String()+"0") {
 		if err != nil {

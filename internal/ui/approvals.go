@@ -1,10 +1,12 @@
 package ui
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
 	"coffer/internal/access"
+	"coffer/internal/billing"
 	"coffer/internal/duty"
 	"coffer/internal/fault"
 	"coffer/internal/ident"
@@ -27,6 +29,7 @@ type actLine struct {
 	Facts                 []fact
 	Payment               string // path of the payment, for those who may see it
 	Mine                  bool
+	Approve               string // word of the address that approves it
 	MayDecide, MayCarry   bool
 }
 
@@ -36,7 +39,7 @@ var actWhat = map[access.Action]string{
 }
 
 var approvalDone = map[string]string{
-	"approve": "It is approved. Who asked for it can carry it out now.", "refuse": "It is refused, and ends here.", "withdraw": "It is withdrawn.",
+	"approve": "It is approved. Who asked for it can carry it out now.", "post": "It is approved and posted.", "refuse": "It is refused, and ends here.", "withdraw": "It is withdrawn.",
 }
 
 // GET /approvals
@@ -64,6 +67,10 @@ func (s *server) actLine(c *call, act duty.Shown) actLine {
 		State: pill{"Waits for approval", "warm"}, Said: act.By + " asked for it, " + s.moment(act.At) + ".", Mine: act.Mine,
 		MayDecide: act.State == duty.Proposed && !act.Mine && c.agent.May(access.ActApprove),
 		MayCarry:  act.State == duty.Approved && c.agent.May(act.Action),
+		Approve:   "approve",
+	}
+	if act.Action == access.AccountAdjust {
+		line.Approve = "post"
 	}
 	if act.State == duty.Approved {
 		line.State = pill{"Approved", "good"}
@@ -84,7 +91,8 @@ func (s *server) actFacts(act duty.Shown) []fact {
 			facts = append(facts, fact{Name: name, Value: value})
 		}
 	}
-	add(true, "Why", reasonGiven[till.Reason(act.Reason)])
+	add(true, "Why", cmp.Or(reasonGiven[till.Reason(act.Reason)], reasonAdjusted[billing.Reason(act.Reason)]))
+	add(act.To != "", "Posted to", act.To)
 	add(!act.Note.IsZero(), "Note", act.Note.Reveal())
 	add(act.Receipt != 0, "Of receipt", "No. "+fault.Int(act.Receipt).SafeString())
 	add(act.Paid != 0, "Paid", act.Paid.String()+" by "+act.Tender)
@@ -109,6 +117,9 @@ func (s *server) decide(c *call, word string, how func(context.Context, access.A
 
 // POST /approvals/:id/approve
 func (s *server) approve(c *call) error { return s.decide(c, "approve", s.Acts.Approve) }
+
+// POST /approvals/:id/post approves an adjustment, which is posted with it.
+func (s *server) approveAdjustment(c *call) error { return s.decide(c, "post", s.Billing.Approve) }
 
 // POST /approvals/:id/refuse
 func (s *server) refuse(c *call) error { return s.decide(c, "refuse", s.Acts.Refuse) }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"coffer/internal/access"
 	"coffer/internal/books"
 	"coffer/internal/civil"
 	"coffer/internal/fault"
@@ -40,6 +41,7 @@ type accountView struct {
 	Code, Name, Sub, Balance string
 	Rows                     []accountRow
 	Previous, Next           string
+	MayAdjust                bool
 }
 
 type accountRow struct{ ID, Date, Event, Code, Sub, Debit, Credit, Balance string }
@@ -177,6 +179,7 @@ func (s *server) account(c *call) error {
 	v := accountView{
 		Code: code, Name: page.Account.Name, Sub: sub, Balance: page.Balance.String(),
 		Previous: newer(c, path, query), Next: older(path, page.Next, query),
+		MayAdjust: books.Code(code) == books.Receivables && sub != "" && c.agent.May(access.AccountAdjust),
 	}
 	for _, line := range page.Lines {
 		v.Rows = append(v.Rows, accountRow{

@@ -177,7 +177,7 @@ func (c *clinic) open(options sim.Options, fresh bool) {
 	people := identity.New(c.vault, access.NewIssuer(), identity.WithHash(quick), identity.WithLog(log))
 	system := people.System("test")
 	clients, days := roster.New(c.vault), schedule.New(c.vault)
-	accounts, charges := books.New(c.vault), billing.New(c.vault)
+	accounts, charges := books.New(c.vault), billing.New(billing.Options{Vault: c.vault, Limits: duty.UsualLimits, Takers: till.TakersOf})
 	bell := ui.NewBell()
 	c.bell = bell
 	c.terminals = []*terminal.Terminal{c.plugIn(options, log)}

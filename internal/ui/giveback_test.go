@@ -77,7 +77,7 @@ func TestGivingBackIsRefused(t *testing.T) {
 	c := newClinic(t, sim.Options{})
 	desk := c.signIn("desk")
 	paid := desk.payNatively(c, 1, "cash", nil).url.Path
-	form := desk.get(paid + "/give-back").fill(t, paid+"/give-back", url.Values{"kind": {"refund"}, "amount": {"10.00"}, "reason": {"credit"}})
+	form := desk.get(paid+"/give-back").fill(t, paid+"/give-back", url.Values{"kind": {"refund"}, "amount": {"10.00"}, "reason": {"credit"}})
 	for _, who := range []string{"rivera", "ledgers", "boxes", "owner", "privacy"} {
 		one := c.signIn(who)
 		own := one.get("/help").fill(t, "/sign-out", form)

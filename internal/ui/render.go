@@ -66,6 +66,7 @@ var (
 	progressPart  = page[progressView]{"payment.html", "Payment", "progress"}
 	giveBackPage  = page[giveBackView]{"giveback.html", "Give a payment back", "layout"}
 	approvalsPage = page[approvalsView]{"approvals.html", "Approvals", "layout"}
+	adjustPage    = page[adjustView]{"adjust.html", "Adjust an account", "layout"}
 	openPage      = page[openView]{"open.html", "Open payments", "layout"}
 	statePage     = page[stateView]{"state.html", "An open payment", "layout"}
 	receiptPage   = page[receiptView]{"receipt.html", "Receipt", "layout"}
@@ -103,7 +104,7 @@ type library map[string]*template.Template
 
 // pageFiles are the files that hold a "main" template.
 var pageFiles = []string{
-	"signin.html", "today.html", "find.html", "client.html", "pay.html", "payment.html", "giveback.html", "approvals.html", "open.html", "state.html",
+	"signin.html", "today.html", "find.html", "client.html", "pay.html", "payment.html", "giveback.html", "approvals.html", "adjust.html", "open.html", "state.html",
 	"receipt.html", "close.html", "drawer.html", "checks.html", "days.html", "daysheet.html",
 	"myday.html", "myclient.html", "trial.html", "journal.html", "account.html", "entry.html", "appliance.html", "help.html",
 	"backups.html", "audit.html", "event.html", "export.html", "shred.html", "recovery.html", "sheet.html", "typeback.html", "setup.html",
@@ -193,6 +194,7 @@ var menu = []struct {
 	{"/days", "Close the day", access.SheetRead},
 	{"/checks", "Checks", access.CheckRead},
 	{"/approvals", "Approvals", access.ActRead},
+	{"/adjust", "Adjust", access.AccountAdjust},
 	{"/appliance", "Appliance", access.BoxStatus},
 	{"/audit", "Audit trail", access.AuditRead},
 	{"/recovery", "Recovery sheet", access.RecoveryRead},

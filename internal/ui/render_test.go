@@ -190,6 +190,7 @@ func TestEachPageRendersEmptyAndFull(t *testing.T) {
 	checkPage(t, openPage)
 	checkPage(t, giveBackPage)
 	checkPage(t, approvalsPage)
+	checkPage(t, adjustPage)
 	checkPage(t, statePage)
 	checkPage(t, receiptPage)
 	checkPage(t, closePage)
