@@ -173,7 +173,9 @@ func (t *Terminal) serve(l line) protocol.Reason {
 		case err != nil:
 			return protocol.ReasonUnplugged
 		default:
-			if t.talk(l, t.driver.Listen(), nil, buf[:n]).lost {
+			lost := t.talk(l, t.driver.Listen(), nil, buf[:n]).lost
+			clear(buf[:n])
+			if lost {
 				return protocol.ReasonUnplugged
 			}
 		}
@@ -201,7 +203,9 @@ func (t *Terminal) runJob(l line, j *job) (lost bool) {
 	buf := make([]byte, readSize)
 	n, err := l.Read(buf, time.Now().Add(peek))
 	if err == nil {
-		if t.talk(l, t.driver.Listen(), nil, buf[:n]).lost {
+		lost := t.talk(l, t.driver.Listen(), nil, buf[:n]).lost
+		clear(buf[:n])
+		if lost {
 			return true // detach ends the job
 		}
 	} else if !errors.Is(err, errTick) {

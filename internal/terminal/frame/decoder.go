@@ -83,9 +83,21 @@ func (d *Decoder) pushInside(c byte) (Event, bool) {
 		d.state = skipping
 		return Event{Kind: Oversize}, true
 	default:
-		d.payload = append(d.payload, c)
+		d.payload = Extend(d.payload, c)
 	}
 	return Event{}, false
+}
+
+// Extend is append for bytes that must not stay behind: when b has to move, the
+// place that it leaves is overwritten.
+func Extend(b []byte, more ...byte) []byte {
+	if len(b)+len(more) > cap(b) {
+		wider := make([]byte, len(b), 2*(len(b)+len(more))+512)
+		copy(wider, b)
+		clear(b[:cap(b)])
+		b = wider
+	}
+	return append(b, more...)
 }
 
 // begin starts a frame. What the last one held is overwritten first.

@@ -276,3 +276,19 @@ func FuzzDecoder(f *testing.F) {
 		}
 	})
 }
+
+// TestExtendLeavesNothingBehind: bytes that outgrow their place are nowhere else
+// afterwards.
+func TestExtendLeavesNothingBehind(t *testing.T) {
+	var b []byte
+	for range 5000 {
+		old := b[:cap(b):cap(b)]
+		b = frame.Extend(b, '4', '1')
+		if len(old) > 0 && &old[0] != &b[0] && strings.Trim(string(old), "\x00") != "" {
+			t.Fatalf("%d bytes stayed behind", len(old))
+		}
+	}
+	if string(b) != strings.Repeat("41", 5000) {
+		t.Error("the bytes are others")
+	}
+}

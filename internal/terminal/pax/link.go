@@ -80,7 +80,7 @@ func (l *link) frame(payload []byte) (arrival, Response) {
 		if r.Status != StatusMore {
 			return whole, r
 		}
-		l.parts = append(l.parts, payload...)
+		l.parts = frame.Extend(l.parts, payload...)
 		return packet, Response{}
 	}
 	return l.join(payload, sum)
@@ -100,7 +100,7 @@ func (l *link) join(payload []byte, sum [sha256.Size]byte) (arrival, Response) {
 		return damaged, Response{}
 	}
 	l.took(sum)
-	l.parts = append(l.parts, payload[head:]...)
+	l.parts = frame.Extend(l.parts, payload[head:]...)
 	// What a field is depends on the groups before it: only the whole tells.
 	if leaks(l.parts) {
 		l.forget()

@@ -25,7 +25,7 @@ func (d *Decoder) Push(c byte) (e frame.Event, ok bool) {
 		d.skipping = true
 		return frame.Event{Kind: frame.Oversize}, true
 	}
-	d.payload = append(d.payload, c)
+	d.payload = frame.Extend(d.payload, c)
 	switch {
 	case c == frame.EOT:
 		whole := d.payload

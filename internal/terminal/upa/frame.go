@@ -49,7 +49,7 @@ func (d *Decoder) Push(c byte) (e frame.Event, ok bool) {
 		d.inside, d.skipping = true, true
 		return frame.Event{Kind: frame.Oversize}, true
 	}
-	d.payload = append(d.payload, c)
+	d.payload = frame.Extend(d.payload, c)
 	return frame.Event{}, false
 }
 
