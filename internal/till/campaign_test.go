@@ -64,7 +64,10 @@ func campaign(t *testing.T, speaks sim.Protocol, runs int) {
 		t.Error(p)
 	}
 	t.Log(r)
-	if !r.OK() || r.Killed < runs/8 || r.Charges == 0 {
+	if kinds := len(speaks.Kinds()); !testing.Short() && r.Kinds != kinds {
+		t.Errorf("%d of %d kinds of faults were met", r.Kinds, kinds)
+	}
+	if !r.OK() || r.Killed < runs/8 || r.Charges == 0 || r.Messages < 2*r.Charges {
 		t.Errorf("the campaign failed: %v", r)
 	}
 }

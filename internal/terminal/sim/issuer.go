@@ -53,14 +53,15 @@ func testCard(brand, number, typ, aid, label string) Card {
 }
 
 // Cards returns the test cards by the name under which Tap and Insert know
-// them: five brands, one that is declined, one without funds, and a prepaid
-// one that holds 50.00 dollars.
+// them: five brands, one that is declined, one without funds, a prepaid one
+// that holds 50.00 dollars, and one whose bank is slow (Options.SlowHost).
 func Cards() map[string]Card {
 	visa := func(number string) Card {
 		return testCard("Visa", number, "01", "A0000000031010", "VISA CREDIT")
 	}
 	declined, poor, prepaid := visa("4000000000000002"), visa("4000000000009995"), visa("4000056655665556")
-	declined.ruling, poor.ruling, prepaid.balance = Decline, NoFunds, 5000
+	slow := visa("4012888888881881")
+	declined.ruling, poor.ruling, slow.ruling, prepaid.balance = Decline, NoFunds, Slow, 5000
 	return map[string]Card{
 		"visa":       visa("4111111111111111"),
 		"mastercard": testCard("Mastercard", "5555555555554444", "02", "A0000000041010", "Debit MasterCard"),
@@ -70,8 +71,12 @@ func Cards() map[string]Card {
 		"declined":   declined,
 		"poor":       poor,
 		"prepaid":    prepaid,
+		"slow":       slow,
 	}
 }
+
+// LeakedNumber is the test number that the fault pan-leak sends.
+func LeakedNumber() string { return Cards()["visa"].number }
 
 // ending is how a transaction ended; each protocol has its own code for it.
 type ending uint8
@@ -90,6 +95,24 @@ const (
 	timedOut              // nobody presented a card
 	aborted               // somebody pressed the red key
 )
+
+// endingWords say an ending to the person in front of the device.
+var endingWords = map[ending]string{
+	approved: "Approved", partly: "Approved in part", declined: "Declined", noFunds: "Declined: no funds",
+	noOriginal: "Not found", alreadyVoided: "Voided already", overOriginal: "More than was paid",
+	localDuplicate: "Duplicate", hostDuplicate: "Duplicate at the bank", unreached: "The bank cannot be reached",
+	timedOut: "No card was presented", aborted: "Cancelled",
+}
+
+// saidOf says how a transaction has ended.
+func saidOf(t *tx, v verdict) string {
+	words := endingWords[v.end]
+	if !v.moves() {
+		return words
+	}
+	acts := map[Act]string{Charge: "payment", Void: "void", Refund: "refund"}
+	return words + ": " + acts[t.act] + " of " + v.approved.String()
+}
 
 // verdict is the answer to one order.
 type verdict struct {

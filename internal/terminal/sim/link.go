@@ -85,6 +85,9 @@ func (l *link) event(e frame.Event) {
 			l.s.watch.started(l)
 		}
 		l.s.watch.good(l)
+		if l.s.o.OnMessage != nil {
+			l.s.o.OnMessage(bytes.Clone(e.Payload))
+		}
 		l.command(bytes.Clone(e.Payload))
 	case frame.Control:
 		l.s.watch.control(l, e.Byte)

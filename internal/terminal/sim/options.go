@@ -33,6 +33,10 @@ type Options struct {
 	// terminal's own goroutine: it must not call back into the Sim.
 	OnViolation func(Violation)
 
+	// OnMessage, if set, is told each message of the driver as it came, whole
+	// ones without their frame; the rule of OnViolation holds.
+	OnMessage func(payload []byte)
+
 	// OnExchange, if set, is told how many replies have been acknowledged and
 	// ended with EOT, each time that number grows; the rule of OnViolation holds.
 	OnExchange func(n int)

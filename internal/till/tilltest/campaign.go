@@ -39,18 +39,41 @@ const RunMax = 90 * time.Second
 type Report struct {
 	Runs, Killed, Faults int
 	Sales, Charges       int // begun here; made by the issuers
+	Messages             int // that the terminals got, each held against what may be sent
+	Kinds                int // kinds of faults that were armed
 	Lost                 int // the issuer moved money that the journal does not have
 	Doubled              int // more than one charge for one sale, or money in the books that never moved
 	Unresolved           int // outcomes not known although the terminal lives
+	Digits               int // places where a card number is at rest: records, logs, a daemon's memory
 	Problems             []string
 	Events               map[string]int // kills by journal event
+	met                  map[sim.Kind]bool
 	Elapsed              time.Duration
 	mu                   sync.Mutex
 }
 
+// Add adds what another campaign found.
+func (r *Report) Add(o *Report) {
+	if o == nil {
+		r.problem("a campaign could not be run")
+		return
+	}
+	r.Runs, r.Killed, r.Faults, r.Kinds = r.Runs+o.Runs, r.Killed+o.Killed, r.Faults+o.Faults, r.Kinds+o.Kinds
+	r.Sales, r.Charges, r.Messages = r.Sales+o.Sales, r.Charges+o.Charges, r.Messages+o.Messages
+	r.Lost, r.Doubled, r.Unresolved = r.Lost+o.Lost, r.Doubled+o.Doubled, r.Unresolved+o.Unresolved
+	r.Digits, r.Elapsed = r.Digits+o.Digits, r.Elapsed+o.Elapsed
+	r.Problems = append(r.Problems, o.Problems...)
+	if r.Events == nil {
+		r.Events = map[string]int{}
+	}
+	for e, n := range o.Events {
+		r.Events[e] += n
+	}
+}
+
 // OK reports whether everything held.
 func (r *Report) OK() bool {
-	return r.Lost == 0 && r.Doubled == 0 && r.Unresolved == 0 && len(r.Problems) == 0
+	return r.Lost == 0 && r.Doubled == 0 && r.Unresolved == 0 && r.Digits == 0 && len(r.Problems) == 0
 }
 
 // String returns the summary in one line.
@@ -64,9 +87,9 @@ func (r *Report) String() string {
 	if !r.OK() {
 		verdict = "FAILED"
 	}
-	return fmt.Sprintf("%s: %d runs, %d faults, %d killed (%s), %d sales, %d charges; %d lost, %d doubled, %d unresolved, %d problems; %.1f s",
-		verdict, r.Runs, r.Faults, r.Killed, strings.Join(kills, ", "), r.Sales, r.Charges,
-		r.Lost, r.Doubled, r.Unresolved, len(r.Problems), r.Elapsed.Seconds())
+	return fmt.Sprintf("%s: %d runs, %d faults of %d kinds, %d killed (%s), %d sales, %d charges, %d messages; %d lost, %d doubled, %d unresolved, %d card numbers at rest, %d problems; %.1f s, %.1f runs a second",
+		verdict, r.Runs, r.Faults, r.Kinds, r.Killed, strings.Join(kills, ", "), r.Sales, r.Charges, r.Messages,
+		r.Lost, r.Doubled, r.Unresolved, r.Digits, len(r.Problems), r.Elapsed.Seconds(), float64(r.Runs)/max(r.Elapsed.Seconds(), 0.001))
 }
 
 func (r *Report) count(n *int, by int) {
@@ -75,11 +98,28 @@ func (r *Report) count(n *int, by int) {
 	*n += by
 }
 
+// armed notes a fault that was given to a terminal.
+func (r *Report) armed(k sim.Kind) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Faults++
+	r.met[k] = true
+	r.Kinds = len(r.met)
+}
+
 func (r *Report) killed(event string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.Killed++
 	r.Events[event]++
+}
+
+// digits keeps that a card number was found at rest.
+func (r *Report) digits(found bool, where string) {
+	if found {
+		r.count(&r.Digits, 1)
+		r.problem("a card number in %s", where)
+	}
 }
 
 // problem keeps what went wrong.
@@ -98,7 +138,7 @@ func Run(ctx context.Context, c Campaign) (*Report, error) {
 	if profiles[c.Protocol] == nil {
 		return nil, sim.ErrProtocol
 	}
-	r := &Report{Events: map[string]int{}}
+	r := &Report{Events: map[string]int{}, met: map[sim.Kind]bool{}}
 	began := time.Now()
 	if err := startPoller(); err != nil {
 		return r, err

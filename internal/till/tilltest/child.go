@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -31,6 +32,7 @@ type orders struct {
 	line                  string
 	protocol              sim.Protocol
 	log                   string
+	heap                  string // where the child shows its memory when it ends; empty: nowhere
 	seed                  uint64
 	first, sales          int    // clients by account number
 	event                 string // die at the nth of these; empty: live
@@ -42,7 +44,7 @@ func (o orders) args() []string {
 	return []string{
 		"-store", o.store, "-tpm", o.device, "-header", o.header, "-line", o.line, "-protocol", string(o.protocol),
 		"-log", o.log, "-seed", fmt.Sprint(o.seed), "-first", fmt.Sprint(o.first), "-sales", fmt.Sprint(o.sales),
-		"-event", o.event, "-nth", fmt.Sprint(o.nth),
+		"-heap", o.heap, "-event", o.event, "-nth", fmt.Sprint(o.nth),
 	}
 }
 
@@ -55,6 +57,7 @@ func parseOrders(args []string) (orders, error) {
 	f.StringVar(&o.line, "line", "", "address of the terminal")
 	f.StringVar((*string)(&o.protocol), "protocol", string(sim.PAX), "what the terminal speaks")
 	f.StringVar(&o.log, "log", "", "file for the log")
+	f.StringVar(&o.heap, "heap", "", "file for what the memory holds at the end")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of commands and amounts")
 	f.IntVar(&o.first, "first", 1, "number of the first client")
 	f.IntVar(&o.sales, "sales", 0, "how many clients")
@@ -94,7 +97,21 @@ func Child(args []string, out io.Writer) error {
 			return errors.Join(err, d.Close(ctx))
 		}
 	}
-	return errors.Join(quiet(ctx, d), d.Close(ctx), log.Close())
+	return errors.Join(quiet(ctx, d), o.showMemory(), d.Close(ctx), log.Close())
+}
+
+// showMemory writes what the heap, the stacks and the variables hold, also what
+// nobody refers to any more.
+func (o orders) showMemory() error {
+	if o.heap == "" {
+		return nil
+	}
+	f, err := os.OpenFile(o.heap, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	debug.WriteHeapDump(f.Fd())
+	return f.Close()
 }
 
 // killer returns the hook that kills this process.
@@ -142,7 +159,12 @@ func (o orders) sell(ctx context.Context, d *Desk, n int, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		_, err = d.Await(ctx, attempt, Settled)
+		_, err = d.Await(ctx, attempt, func(p till.Payment) bool {
+			if p.Stage == till.StageQuarantined {
+				d.Terminals[0].Release() // as IT does, who has looked at it
+			}
+			return Settled(p)
+		})
 		return err
 	}
 }

@@ -70,7 +70,9 @@ func killWorld(ctx context.Context, dir string, p plan, serve func(*sim.Sim) (st
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	so := Terminal(p.seed)
-	so.Protocol = p.protocol
+	heard := newWire(p.protocol)
+	defer heard.judge(p.report)
+	so.Protocol, so.OnMessage = p.protocol, heard.hear
 	s, err := sim.New(so)
 	if err != nil {
 		return err
@@ -88,7 +90,7 @@ func killWorld(ctx context.Context, dir string, p plan, serve func(*sim.Sim) (st
 	if err != nil {
 		return err
 	}
-	if err := p.lives(ctx, o, s); err != nil {
+	if err := p.lives(ctx, &o, s); err != nil {
 		return err
 	}
 	return p.judgeKilled(ctx, o, s, clients)
@@ -107,7 +109,7 @@ func furnish(ctx context.Context, o orders, key *seal.Key, n int) ([]ident.ID[id
 
 // lives runs the children. Each begins by sending the form of the last one's
 // last client again.
-func (p plan) lives(ctx context.Context, o orders, s *sim.Sim) error {
+func (p plan) lives(ctx context.Context, o *orders, s *sim.Sim) error {
 	rng := rand.New(rand.NewPCG(p.seed, 0))
 	for n := range p.runs {
 		death := deaths[(n+rng.IntN(2))%len(deaths)]
@@ -122,9 +124,9 @@ func (p plan) lives(ctx context.Context, o orders, s *sim.Sim) error {
 			if err := s.Inject(sim.Fault{Kind: kind}); err != nil {
 				return err
 			}
-			p.report.count(&p.report.Faults, 1)
+			p.report.armed(kind)
 		}
-		last, killed, err := p.live(ctx, o)
+		last, killed, err := p.live(ctx, *o)
 		if err != nil {
 			return err
 		}
@@ -135,8 +137,13 @@ func (p plan) lives(ctx context.Context, o orders, s *sim.Sim) error {
 		p.report.count(&p.report.Sales, max(0, last-o.first))
 		o.first = max(o.first, last)
 	}
-	o.event = ""
-	last, killed, err := p.live(ctx, o)
+	// The last life is leaked a card number, lives, and shows its memory.
+	o.event, o.heap = "", filepath.Join(filepath.Dir(o.log), "heap")
+	if err := s.Inject(sim.Fault{Kind: sim.PANLeak}); err != nil {
+		return err
+	}
+	p.report.armed(sim.PANLeak)
+	last, killed, err := p.live(ctx, *o)
 	if err == nil && killed {
 		err = errors.New("tilltest: the last child was killed by somebody else")
 	}
@@ -198,8 +205,14 @@ func (p plan) judgeKilled(ctx context.Context, o orders, s *sim.Sim, clients []i
 	if err != nil {
 		return err
 	}
-	if pan.In(log) {
-		p.report.problem("a card number in the log")
+	p.report.digits(pan.In(log), "the log")
+	memory, err := os.ReadFile(o.heap)
+	if err != nil {
+		return err
+	}
+	p.report.digits(bytes.Contains(memory, []byte(sim.LeakedNumber())), "a daemon's memory")
+	if len(memory) < 1<<16 {
+		p.report.problem("the daemon's memory was not looked at")
 	}
 	p.report.complaints(s)
 	return d.judge(ctx, p.report, meant, s.Ledger())
