@@ -24,6 +24,7 @@ type guest struct {
 	t    *testing.T
 	ctx  context.Context
 	base string
+	face string // of the card terminal
 	dir  string
 }
 
@@ -46,6 +47,7 @@ func TestGuestSells(t *testing.T) {
 	v.picture("approved")
 	v.key("Enter", "Enter", 13, "\r")
 	v.until(`document.activeElement?.matches('[data-row]')`)
+	v.sellsByHand()
 	for who, path := range map[string]string{"books": "/books", "rivera": "/my/day", "box": "/appliance"} {
 		v.do(chromedp.Evaluate[chromedp.Void](`document.querySelector('form[action="/sign-out"]').submit()`))
 		v.until(`location.pathname === '/sign-in' && document.readyState === 'complete'`)
@@ -67,7 +69,7 @@ func receive(t *testing.T) *guest {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	cmd := exec.Command(program(t, "cofferd"), "demo", "--dir", filepath.Join(dir, "d"), "--listen", "127.0.0.1:0")
+	cmd := exec.Command(program(t, "cofferd"), "demo", "--dir", filepath.Join(dir, "d"), "--listen", "127.0.0.1:0", "--terminal-page", "127.0.0.1:0")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -91,12 +93,15 @@ func receive(t *testing.T) *guest {
 		if m := regexp.MustCompile(`https://localhost:\d+`).FindString(lines.Text()); m != "" {
 			v.base = m
 		}
+		if m := regexp.MustCompile(`http://127.0.0.1:\d+`).FindString(lines.Text()); m != "" {
+			v.face = m
+		}
 		if strings.Contains(lines.Text(), "Ctrl-C ends it") {
 			break
 		}
 	}
-	if v.base == "" {
-		t.Fatal("the demo prints no address")
+	if v.base == "" || v.face == "" {
+		t.Fatal("the demo prints no address of its pages, or of the terminal's")
 	}
 	go func() {
 		for lines.Scan() { // so that the demo never waits for a reader

@@ -18,6 +18,7 @@ import (
 // demoFlags are what a guest may choose.
 type demoFlags struct {
 	dir, listen string
+	face        string // address of the terminal's page
 	seed        uint64
 	fresh, tour bool
 }
@@ -35,6 +36,7 @@ func demoCommand() *cobra.Command {
 	}
 	cmd.PersistentFlags().StringVar(&f.dir, "dir", ".demo", "where the sample clinic is kept")
 	cmd.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8443", "address of the pages, on this machine")
+	cmd.Flags().StringVar(&f.face, "terminal-page", "127.0.0.1:8444", "address of the simulated terminal's own page, on this machine")
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "another number makes another sample clinic")
 	cmd.Flags().BoolVar(&f.fresh, "fresh", false, "forget what was done in the sample clinic and begin anew")
 	cmd.Flags().BoolVar(&f.tour, "tour", false, "show and prove by itself, in a clinic of its own, then end")
@@ -71,13 +73,13 @@ func runDemo(ctx context.Context, f demoFlags) error {
 			return err
 		}
 		defer os.RemoveAll(dir)
-		f.dir, f.listen = dir, "127.0.0.1:0"
+		f.dir, f.listen, f.face = dir, "127.0.0.1:0", "127.0.0.1:0"
 	}
 	dir, err := filepath.Abs(f.dir)
 	if err != nil {
 		return err
 	}
-	show := demo.Show{Dir: dir, Listen: f.listen, Seed: f.seed, Fresh: f.fresh, Out: os.Stdout, Furnish: furnishSample}
+	show := demo.Show{Dir: dir, Listen: f.listen, TerminalPage: f.face, Seed: f.seed, Fresh: f.fresh, Out: os.Stdout, Furnish: furnishSample}
 	if f.tour {
 		return show.Tour(ctx)
 	}

@@ -20,6 +20,7 @@ type config struct {
 	pty           string
 	tcp           string
 	control       string
+	web           string
 	exchanges     int
 	duration      time.Duration
 	dieWithParent bool
@@ -44,6 +45,8 @@ example, in two shells:
 
   terminalsim -pty /tmp/terminal -ledger /tmp/ledger -control /tmp/terminal.sock -manual
   echo 'tap visa' | socat - UNIX-CONNECT:/tmp/terminal.sock
+
+With -web 127.0.0.1:8444 it can be seen and used in a browser.
 
 The first prints a line for each door and then "ready"; a client opens
 /tmp/terminal as it would open /dev/ttyACM0, and sends a sale.
@@ -79,12 +82,13 @@ func parse(args []string, stderr io.Writer) (config, error) {
 	f.StringVar(&c.pty, "pty", "", "make a pseudo-terminal, and `LINK` a symbolic link to it")
 	f.StringVar(&c.tcp, "tcp", "", "listen at `ADDR`, such as 127.0.0.1:10009 (port 0 takes a free one)")
 	f.StringVar(&c.control, "control", "", "open a control `SOCKET`: one command a line, one line of JSON as its answer")
+	f.StringVar(&c.web, "web", "", "show the terminal on a page at `ADDR` of this machine, such as 127.0.0.1:0")
 	f.StringVar(&o.Ledger, "ledger", "", "keep the truth in `FILE`, as lines of JSON")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed of codes and of chaos")
 	f.Float64Var(&o.Chaos, "chaos", 0, "`RATE`, 0 to 1: how likely an exchange meets a fault")
 	f.StringVar(&script, "faults", "", "arm the faults in `FILE`, a JSON array")
 	f.BoolVar(&o.Strict, "strict", false, "report each fault of whoever drives the terminal, and exit with 3 if there is one")
-	f.BoolVar(&o.Manual, "manual", false, "wait for tap or insert on the control socket")
+	f.BoolVar(&o.Manual, "manual", false, "wait for tap, insert or swipe on the control socket or the page")
 	f.StringVar(&o.Serial, "serial", "", "serial `number` of the device (default 53236566)")
 	f.StringVar(&o.Model, "model", "", "`model` of the device (default A35)")
 	f.BoolVar(&pace, "pace", false, "send at the speed of the line, see -baud")
@@ -126,8 +130,8 @@ func check(c *config, f *flag.FlagSet, script string) error {
 		return errors.New("name a door: -pty LINK, -tcp ADDR, or both; see terminalsim -h")
 	case c.options.Chaos < 0 || c.options.Chaos > 1:
 		return errors.New("-chaos is a rate from 0 to 1")
-	case c.options.Manual && c.control == "":
-		return errors.New("-manual needs -control SOCKET, or nobody could present a card")
+	case c.options.Manual && c.control == "" && c.web == "":
+		return errors.New("-manual needs -control SOCKET or -web ADDR, or nobody could present a card")
 	case script == "":
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"coffer/internal/terminal/sim"
+	"coffer/internal/terminal/simpage"
 )
 
 // Exit codes.
@@ -92,7 +94,8 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) (int, error)
 	if err != nil {
 		return exitFailed, err
 	}
-	if err := open(s, c, quit, stdout); err != nil {
+	stop, err := open(s, c, quit, stdout)
+	if err != nil {
 		return exitFailed, errors.Join(err, s.Close())
 	}
 	if c.duration > 0 {
@@ -100,7 +103,7 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) (int, error)
 		defer timer.Stop()
 	}
 	<-ctx.Done()
-	if err := s.Close(); err != nil {
+	if err := errors.Join(stop(), s.Close()); err != nil {
 		return exitFailed, err
 	}
 	if n := len(s.Violations()); n > 0 {
@@ -110,29 +113,54 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) (int, error)
 	return exitOK, nil
 }
 
-// open opens the doors that the flags name, and says where they are.
-func open(s *sim.Sim, c config, quit func(), stdout io.Writer) error {
+// open opens the doors that the flags name, and says where they are. stop ends
+// the page.
+func open(s *sim.Sim, c config, quit func(), stdout io.Writer) (stop func() error, err error) {
 	if c.pty != "" {
 		if err := s.ServePTY(c.pty); err != nil {
-			return err
+			return nil, err
 		}
 		fmt.Fprintln(stdout, "pty", c.pty)
 	}
 	if c.tcp != "" {
 		addr, err := s.ServeTCP(c.tcp)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		fmt.Fprintln(stdout, "tcp", addr)
 	}
 	if c.control != "" {
 		if err := s.ServeControl(c.control, quit); err != nil {
-			return err
+			return nil, err
 		}
 		fmt.Fprintln(stdout, "control", c.control)
 	}
+	stop = func() error { return nil }
+	if c.web != "" {
+		if stop, err = show(s, c.web, stdout); err != nil {
+			return nil, err
+		}
+	}
 	fmt.Fprintln(stdout, "ready")
-	return nil
+	return stop, nil
+}
+
+// show serves the terminal's page.
+func show(s *sim.Sim, addr string, stdout io.Writer) (stop func() error, err error) {
+	l, err := simpage.Listen(addr)
+	if err != nil {
+		return nil, err
+	}
+	server, ended := simpage.Server(s), make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	fmt.Fprintf(stdout, "web http://%s\n", l.Addr())
+	return func() error {
+		err := server.Close()
+		if e := <-ended; !errors.Is(e, http.ErrServerClosed) {
+			err = errors.Join(err, e)
+		}
+		return err
+	}, nil
 }
 
 // faults counts in words.

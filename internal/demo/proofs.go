@@ -145,7 +145,7 @@ func (t *tour) reborn(ctx context.Context) (string, error) {
 func (t *tour) rebornOn(ctx context.Context, dir, tpm string) (string, error) {
 	other := &stage{Show: Show{Dir: dir, Out: t.out}}
 	var err error
-	if other.address, err = freeAddress("127.0.0.1:0"); err != nil {
+	if other.address, err = freeAddress("127.0.0.1:0", "--listen"); err != nil {
 		return "", err
 	}
 	if err := other.writeConfigFor(tpm, t.path(backupsDir)); err != nil {

@@ -72,9 +72,11 @@ func (s Sample) Terminals(id ident.ID[ident.Terminal], profile string) ([]*termi
 type Show struct {
 	Dir    string // absolute; made if missing
 	Listen string // address of the pages
-	Seed   uint64
-	Fresh  bool // begin anew
-	Out    io.Writer
+	// TerminalPage is the loopback address of the simulated terminal's own page.
+	TerminalPage string
+	Seed         uint64
+	Fresh        bool // begin anew
+	Out          io.Writer
 	// Furnish makes the store of the sample clinic.
 	Furnish func(context.Context, Sample) error
 }
@@ -83,6 +85,7 @@ type Show struct {
 type stage struct {
 	Show
 	address          string
+	face             string // address of the terminal's page
 	daemon, terminal *process
 	stopTPM          func() error
 }
@@ -159,7 +162,10 @@ func (s Show) lock() (unlock func(), err error) {
 
 func (st *stage) prepare(ctx context.Context, tpm string) error {
 	var err error
-	if st.address, err = freeAddress(st.Listen); err != nil {
+	if st.address, err = freeAddress(st.Listen, "--listen"); err != nil {
+		return err
+	}
+	if st.face, err = freeAddress(st.TerminalPage, "--terminal-page"); err != nil {
 		return err
 	}
 	if err := st.writeConfig(tpm); err != nil {
@@ -177,11 +183,12 @@ func (st *stage) prepare(ctx context.Context, tpm string) error {
 	return st.startDaemon(ctx)
 }
 
-// freeAddress settles the port when none was named, and refuses one in use.
-func freeAddress(listen string) (string, error) {
+// freeAddress settles the port when none was named, and refuses one in use; flag
+// names another.
+func freeAddress(listen, flag string) (string, error) {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
-		return "", fmt.Errorf("cannot listen on %s: another program may hold the port; choose one with --listen 127.0.0.1:PORT: %w", listen, err)
+		return "", fmt.Errorf("cannot listen on %s: another program may hold the port; choose one with %s 127.0.0.1:PORT: %w", listen, flag, err)
 	}
 	defer l.Close()
 	return l.Addr().String(), nil
@@ -273,7 +280,7 @@ func (st *stage) makeProcesses() error {
 	}
 	st.terminal = &process{name: "terminalsim", log: st.path("terminalsim.log"), args: []string{
 		simulator, "-protocol", "pax", "-pty", st.path(lineFile), "-ledger", st.path(truthFile), "-control", st.path(deskFile),
-		"-serial", terminalSerial, "-seed", fmt.Sprint(st.Seed), "-card-delay", "2s",
+		"-serial", terminalSerial, "-seed", fmt.Sprint(st.Seed), "-card-delay", "2s", "-web", st.face,
 	}}
 	return nil
 }
@@ -360,7 +367,8 @@ func (st *stage) welcome() error {
 	for _, s := range all {
 		fmt.Fprintf(w, "%s (%s)\t%s\t%s\t./script/demo code %s\n", s.Display, s.Role, s.Name, s.Password, s.Name)
 	}
-	fmt.Fprintf(w, "\nThe card terminal presents a test card two seconds after a sale reaches it. To be its hand yourself:\n\n")
+	fmt.Fprintf(w, "\nThe card terminal has a page of its own: tap, insert, swipe, cancel, pull its cable, read its truth:\n\n    http://%s\n\n", st.face)
+	fmt.Fprintf(w, "Until you present cards by hand there, a test card comes two seconds after a sale. The same from a shell:\n\n")
 	for _, c := range [][2]string{
 		{"decline", "the next card is declined"},
 		{"unplug", "pull its cable; 'plug' puts it in again"},

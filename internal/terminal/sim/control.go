@@ -32,9 +32,10 @@ type FaultName struct {
 }
 
 // ControlHelp is what the control socket understands, one command a line.
-const ControlHelp = `tap [CARD]           present a card (visa, mastercard, amex, discover, jcb, declined, poor, prepaid)
+const ControlHelp = `tap [CARD]           present a card (visa, mastercard, amex, discover, jcb, declined, poor, prepaid, slow)
 insert [CARD]        put a card into the chip reader
 swipe [CARD]         pull a card through the magnetic reader
+by-hand, by-itself   whether a card waits for a hand, or is presented by itself
 decline              present a card that is declined, or have the next sale declined
 cancel               press the red key; also: press cancel
 unplug, plug         pull the cable; put it in again
@@ -46,7 +47,7 @@ status               what the screen shows, and more
 violations           what -strict has found
 quit                 end the terminal`
 
-var errWord = errors.New("sim: no such command; one of: tap, insert, swipe, decline, cancel, unplug, plug, power-off, power-on, fault, ledger, status, violations, quit")
+var errWord = errors.New("sim: no such command; one of: tap, insert, swipe, by-hand, by-itself, decline, cancel, unplug, plug, power-off, power-on, fault, ledger, status, violations, quit")
 
 // Command carries out one line of the control socket: words, or JSON of the
 // form {"do":"fault","args":["nak","2"]} or {"do":"fault","fault":{…}}. The
@@ -82,6 +83,8 @@ func (s *Sim) obey(line string, r *Reply) error {
 		return s.Insert(words[1])
 	case "decline":
 		return s.Decline()
+	case "by-hand", "by-itself":
+		return s.ByHand(words[0] == "by-hand")
 	case "swipe":
 		return s.Swipe(words[1])
 	case "cancel":

@@ -59,7 +59,7 @@ func find(flaws []*Fault, k Kind) *Fault {
 
 // begin puts a transaction on the device.
 func (s *Sim) begin(t *tx) {
-	s.tx = t
+	s.tx, s.said = t, ""
 	if t.refersTo() {
 		s.refer(t)
 	}
@@ -220,6 +220,7 @@ func (s *Sim) stoppable() bool {
 // finish takes the transaction off the device and sends its reply.
 func (s *Sim) finish(t *tx, v verdict, line Truth) {
 	s.clearDevice()
+	s.said = saidOf(t, v)
 	s.p.result(t, v, line)
 }
 

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"coffer/internal/money"
 )
 
 // Sim is one simulated terminal. All its methods may be called from any
@@ -47,6 +49,7 @@ type Sim struct {
 	lastReply   []byte // payload of the newest reply to a money command, for the fault stale
 	staleNext   bool   // send it to whoever attaches next
 	declineNext bool
+	said        string // how the newest transaction ended
 }
 
 // Stats count what has happened since New.
@@ -64,9 +67,13 @@ type Status struct {
 	Plugged  bool   `json:"plugged"`
 	Attached int    `json:"attached"` // connections
 	Screen   Screen `json:"screen"`
-	Ref      string `json:"ref,omitempty"` // ECR reference of the transaction on the device
-	Records  int    `json:"records"`       // lines of the open batch
-	Stats    Stats  `json:"stats"`
+	Manual   bool   `json:"manual"` // a card is presented by hand only
+	// Amount is what the screen shows while a transaction runs.
+	Amount  money.Amount `json:"amount_cents,omitempty"`
+	Said    string       `json:"said,omitempty"` // how the newest transaction ended, in words
+	Ref     string       `json:"ref,omitempty"`  // ECR reference of the transaction on the device
+	Records int          `json:"records"`        // lines of the open batch
+	Stats   Stats        `json:"stats"`
 }
 
 // door is a way in: a pseudo-terminal, a listener, or a socket in memory.
@@ -220,9 +227,9 @@ func (s *Sim) Status() Status {
 
 func (s *Sim) status() Status {
 	st := Status{Serial: s.serial, Model: s.o.Model, Powered: s.powered, Plugged: s.plugged,
-		Attached: len(s.links), Screen: s.screen, Records: len(s.book.open()), Stats: s.stats}
+		Attached: len(s.links), Screen: s.screen, Manual: s.o.Manual, Said: s.said, Records: len(s.book.open()), Stats: s.stats}
 	if s.tx != nil {
-		st.Ref = s.tx.ref
+		st.Ref, st.Amount = s.tx.ref, s.tx.amount
 	}
 	return st
 }
@@ -274,6 +281,12 @@ func (s *Sim) card(name, entry string) error {
 		s.present(c, entry)
 		return nil
 	})
+}
+
+// ByHand says whether cards are presented by hand only (Options.Manual), from
+// the next transaction on.
+func (s *Sim) ByHand(only bool) error {
+	return s.do(func() error { s.o.Manual = only; return nil })
 }
 
 // Decline presents a card that is declined if the terminal asks for one, and
