@@ -2,6 +2,7 @@ package day
 
 import (
 	"context"
+	"time"
 
 	"coffer/internal/access"
 	"coffer/internal/books"
@@ -82,6 +83,26 @@ func state(tx *vault.Tx, t Totals) (uint64, error) {
 	}
 	_, err := batches.Insert(tx, batchRow{Shared: r})
 	return r.Work, err
+}
+
+// BatchOf returns when the batch of a terminal was stated that took a payment
+// in, which was posted at an instant, and the number that the terminal gave it.
+// Zero: it stands in the terminal's open batch.
+func (d *Day) BatchOf(ctx context.Context, agent access.Agent, terminal string, posted time.Time) (stated time.Time, number string, err error) {
+	req := access.Request{Agent: agent, Action: access.PaymentRead, Entity: access.Entity{Kind: access.KindDay}, Purpose: access.Payment}
+	err = d.vault.View(ctx, req, func(tx *vault.Tx) error {
+		for row, err := range batches.Find(tx, "terminal", terminal) {
+			if err != nil {
+				return err
+			}
+			if r := row.Shared; r.At >= posted.UnixMicro() {
+				stated, number = time.UnixMicro(r.At).In(tx.Now().Location()), r.Batch
+				return nil
+			}
+		}
+		return nil
+	})
+	return stated, number, err
 }
 
 func at(postings []ledger.Posting, account books.Code, sub books.Sub) money.Amount {

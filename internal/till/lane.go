@@ -26,9 +26,11 @@ type lane struct {
 	unknown  []ident.ID[ident.Attempt]           // to find out, oldest first
 	read     map[ident.ID[ident.Attempt]]attempt // of these, as the journal has them
 	live     live
-	noted    presence                // of the terminal, as the audit trail has it
-	unwanted ident.ID[ident.Attempt] // to be cancelled as soon as the terminal asks for its card
-	idle     chan struct{}           // closed when nothing runs or waits; nil unless somebody drains
+	asked    map[ident.ID[ident.Attempt]]int // of these, how often the terminal was asked
+	pause    time.Duration                   // until the next question
+	noted    presence                        // of the terminal, as the audit trail has it
+	unwanted ident.ID[ident.Attempt]         // to be cancelled as soon as the terminal asks for its card
+	idle     chan struct{}                   // closed when nothing runs or waits; nil unless somebody drains
 }
 
 // live is what is known of the running attempt and stands in no journal.
@@ -40,7 +42,7 @@ type live struct {
 }
 
 func newLane(t *Till, m *terminal.Terminal) *lane {
-	return &lane{till: t, terminal: m, id: m.ID(), wake: make(chan struct{}, 1), read: map[ident.ID[ident.Attempt]]attempt{}}
+	return &lane{till: t, terminal: m, id: m.ID(), wake: make(chan struct{}, 1), read: map[ident.ID[ident.Attempt]]attempt{}, asked: map[ident.ID[ident.Attempt]]int{}}
 }
 
 // start lets the lane work, first on the unknown attempts.
@@ -205,6 +207,7 @@ func (l *lane) broken() {
 func (l *lane) wait(ctx context.Context, pause time.Duration) time.Duration {
 	var due <-chan time.Time
 	if pause >= 0 {
+		l.pauses(pause)
 		timer := time.NewTimer(pause)
 		defer timer.Stop()
 		due = timer.C
@@ -221,6 +224,28 @@ func (l *lane) wait(ctx context.Context, pause time.Duration) time.Duration {
 		return l.till.retry.after(pause)
 	}
 	return max(pause, l.till.retry.start())
+}
+
+// pauses remembers how long the lane waits until its next question.
+func (l *lane) pauses(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pause = d
+}
+
+// asks counts a question about an unknown attempt.
+func (l *lane) asks(id ident.ID[ident.Attempt]) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked[id]++
+}
+
+// asking returns how often the terminal was asked about an attempt, and how
+// long the lane waits between two questions.
+func (l *lane) asking(id ident.ID[ident.Attempt]) (times int, pause time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.asked[id], l.pause
 }
 
 // ringUnknown says that the words for unknown attempts may have changed.

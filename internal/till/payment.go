@@ -75,6 +75,13 @@ type Payment struct {
 	Tendered  money.Amount          // cash handed over
 	Change    money.Amount          // cash handed back
 	Check     string                // number of the check
+	Serial    string                // of the terminal
+	Deposited uint64                // number of the slip with which a check went to the bank; zero: not yet
+	ToCharges money.Amount          // of a payment in the journal: what it settled
+	ToCredit  money.Amount          // and what it left as credit, when it was posted
+	Barred    bool                  // the bank will never approve this card: it must not be tried again
+	Asked     int                   // how often Coffer has asked the terminal what became of it, since it started
+	AskAgain  time.Duration         // how long it waits between two questions at the moment
 	Returned  money.Amount          // given back so far
 	Cashier   string                // sign-in name of who began it
 	Entry     ident.ID[ident.Entry] // in the journal; zero while nothing is posted
@@ -124,6 +131,7 @@ type Proposal struct {
 
 // Step is one line of a payment's history on its page.
 type Step struct {
+	Name  string // of the event, "resulted"
 	At    time.Time
 	Words string // "Sent to the terminal"
 }
@@ -137,6 +145,7 @@ type TerminalStatus struct {
 	Busy        bool                    // a payment is running here
 	Recovering  bool                    // an earlier outcome is not known yet
 	Quarantined bool                    // must not be used
+	Usual       bool                    // the one who asks took the latest card payment here
 	Running     ident.ID[ident.Attempt] // the payment that runs or is unknown here; zero if none
 	Serial      string
 	Model       string

@@ -109,6 +109,7 @@ func (l *lane) settleUnknown(ctx context.Context, id ident.ID[ident.Attempt]) bo
 	}
 	if err == nil && a.atTerminal() && l.terminal.Status().Attached {
 		var o protocol.Outcome
+		l.asks(id)
 		if o, err = l.terminal.Lookup(ctx, question(&a, token)); err == nil && ctx.Err() == nil && !saysNothing(&a, o) {
 			a, err = l.till.lookedUp(id, o)
 			l.remember(a, err)
@@ -163,6 +164,7 @@ func (l *lane) found(id ident.ID[ident.Attempt]) {
 	defer l.mu.Unlock()
 	l.unknown = slices.DeleteFunc(l.unknown, func(u ident.ID[ident.Attempt]) bool { return u == id })
 	delete(l.read, id)
+	delete(l.asked, id)
 }
 
 // suspect journals that the outcome of an attempt is not known, or that it was

@@ -3,8 +3,10 @@ package till
 import (
 	"context"
 	"errors"
+	"time"
 
 	"coffer/internal/access"
+	"coffer/internal/ident"
 	"coffer/internal/terminal"
 	"coffer/internal/terminal/protocol"
 	"coffer/internal/vault"
@@ -15,16 +17,40 @@ func (t *Till) Terminals(ctx context.Context, agent access.Agent) ([]TerminalSta
 	var list []TerminalStatus
 	req := access.Request{Agent: agent, Action: access.TerminalStatus, Entity: access.Entity{Kind: access.KindTerminal}, Purpose: access.Operations}
 	err := t.vault.View(ctx, req, func(tx *vault.Tx) error {
+		usual, err := usualTerminal(tx)
+		if err != nil {
+			return err
+		}
 		for _, l := range t.order {
 			s, err := l.status(tx)
 			if err != nil {
 				return err
 			}
+			s.Usual = s.ID == usual
 			list = append(list, s)
 		}
 		return nil
 	})
 	return list, err
+}
+
+// usualMax is how many payments are looked at for the latest of one person.
+const usualMax = 100
+
+// usualTerminal returns where the agent took the latest card payment; zero if
+// that is long ago.
+func usualTerminal(tx *vault.Tx) (ident.ID[ident.Terminal], error) {
+	seen := 0
+	for row, err := range attempts.Backward(tx, indexDay, "", timeKey(tx.Now().Add(time.Millisecond))) {
+		if err != nil || seen == usualMax {
+			return ident.ID[ident.Terminal]{}, err
+		}
+		if a := row.Shared; a.Cashier == tx.Agent().Name() && a.Tender == TenderCard {
+			return a.Terminal, nil
+		}
+		seen++
+	}
+	return ident.ID[ident.Terminal]{}, nil
 }
 
 func (l *lane) status(tx *vault.Tx) (TerminalStatus, error) {

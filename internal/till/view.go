@@ -31,7 +31,9 @@ func (t *Till) Payment(ctx context.Context, agent access.Agent, id ident.ID[iden
 		if p, err = t.view(tx, &row.Shared); err != nil {
 			return err
 		}
-		p.Steps, err = history(tx, &row.Shared)
+		if p.Steps, err = history(tx, &row.Shared); err == nil {
+			err = allocated(tx, &row.Shared, &p)
+		}
 		return err
 	})
 	return p, err
@@ -73,7 +75,7 @@ func (t *Till) view(tx *vault.Tx, a *attempt) (Payment, error) {
 		Started: a.At.In(tx.Now().Location()),
 		Choice:  a.asks(), Voided: a.Voided, Returned: a.sumReturned(), Cashier: a.Cashier,
 		Check: a.Check, Bounced: !a.Bounced.IsZero(),
-		Entry: a.Entry,
+		Entry: a.Entry, Barred: a.barred(), Serial: a.Serial, Deposited: a.Deposit,
 	}
 	p.MayVoid, p.MayRefund = returnable(tx, a)
 	if p.Act, err = duty.OpenOf(tx, a.ID); err != nil {
@@ -88,6 +90,7 @@ func (t *Till) view(tx *vault.Tx, a *attempt) (Payment, error) {
 	now, running, ends := t.liveOf(a)
 	if l := t.lanes[a.Terminal]; l != nil {
 		p.TerminalName = l.terminal.Name()
+		p.Asked, p.AskAgain = l.asking(a.ID)
 	}
 	p.Stage = stage(a, now, running, ends)
 	if p.MayResolve = t.resolvable(a); p.MayResolve {
@@ -102,6 +105,22 @@ func (t *Till) view(tx *vault.Tx, a *attempt) (Payment, error) {
 		return Payment{}, err
 	}
 	return p, nil
+}
+
+// allocated adds what the entry of a payment settled and left as credit.
+func allocated(tx *vault.Tx, a *attempt, p *Payment) error {
+	if a.Entry.IsZero() || a.Kind != KindSale {
+		return nil
+	}
+	made, err := books.Allocations(tx, a.Entry)
+	for _, one := range made {
+		if one.Account == books.Receivables {
+			p.ToCharges -= one.Amount
+		} else {
+			p.ToCredit -= one.Amount
+		}
+	}
+	return err
 }
 
 // cardFacts adds what the receipt knows of the card.
@@ -243,6 +262,9 @@ func words(a *attempt, s Stage) (title, what, next string) {
 		sentence := protocol.Words(protocol.Reason(a.Reason))
 		w.words, w.next = sentence.What, sentence.Next
 	}
+	if a.barred() {
+		w.words, w.next = neverWhat, neverNext
+	}
 	return w.title, w.words, w.next
 }
 
@@ -282,7 +304,7 @@ func history(tx *vault.Tx, a *attempt) ([]Step, error) {
 		if e.Name == string(Resulted) {
 			w = resultWords[e.Result]
 		}
-		steps = append(steps, Step{At: e.At.In(tx.Now().Location()), Words: w})
+		steps = append(steps, Step{Name: e.Name, At: e.At.In(tx.Now().Location()), Words: w})
 	}
 	return steps, nil
 }

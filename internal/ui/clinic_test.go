@@ -88,6 +88,8 @@ type clinic struct {
 	clock     *clock
 	vault     *vault.Vault
 	sim       *sim.Sim
+	more      []sim.Options // of further terminals
+	others    []*sim.Sim
 	till      *till.Till
 	terminals []*terminal.Terminal
 	register  *custody.Register
@@ -116,14 +118,14 @@ var clientNames = []string{
 
 // newClinic opens a clinic with its staff, six clients and their appointments
 // of the day: four sessions are closed and charged, two are not.
-func newClinic(t testing.TB, options sim.Options) *clinic {
+func newClinic(t testing.TB, options sim.Options, more ...sim.Options) *clinic {
 	t.Helper()
 	zone, err := time.LoadLocation("America/New_York")
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &clinic{
-		t: t, clock: newClock(time.Date(2026, 11, 25, 13, 2, 0, 0, zone)), log: &logBook{}, people: map[string]person{},
+		t: t, clock: newClock(time.Date(2026, 11, 25, 13, 2, 0, 0, zone)), log: &logBook{}, people: map[string]person{}, more: more,
 	}
 	var tables []vault.AnyTable
 	for _, part := range [][]vault.AnyTable{
@@ -180,10 +182,19 @@ func (c *clinic) open(options sim.Options, fresh bool) {
 	accounts, charges := books.New(c.vault), billing.New(billing.Options{Vault: c.vault, Limits: duty.UsualLimits, Takers: till.TakersOf})
 	bell := ui.NewBell()
 	c.bell = bell
-	c.terminals = []*terminal.Terminal{c.plugIn(options, log)}
+	first, device := c.plugIn(options, terminalID, "Front desk terminal", log)
+	c.sim, c.terminals = device, []*terminal.Terminal{first}
+	for i, o := range c.more {
+		id := terminalID
+		id[15] ^= byte(i + 1)
+		owner, device := c.plugIn(o, id, "Back desk terminal", log)
+		c.terminals, c.others = append(c.terminals, owner), append(c.others, device)
+	}
 	c.register = custodytest.Register(c.vault)
 	if fresh {
-		c.must(custodytest.Pair(c.t.Context(), c.register, terminalID, c.terminals[0].Status().Device.Serial))
+		for _, one := range c.terminals {
+			c.must(custodytest.Pair(c.t.Context(), c.register, one.ID(), one.Status().Device.Serial))
+		}
 	}
 	c.till = till.New(till.Options{
 		Vault: c.vault, Agent: people.System("till"), Register: c.register, Terminals: c.terminals,
@@ -224,14 +235,13 @@ func (c *clinic) box(accounts *books.Books) *ops.Ops {
 }
 
 // plugIn starts a simulated terminal and the driver that owns it.
-func (c *clinic) plugIn(options sim.Options, log *slog.Logger) *terminal.Terminal {
+func (c *clinic) plugIn(options sim.Options, id ident.ID[ident.Terminal], name string, log *slog.Logger) (*terminal.Terminal, *sim.Sim) {
 	c.t.Helper()
 	device, err := sim.New(options)
 	c.must(err)
-	c.sim = device
 	profile, err := firmwareconfig.Profile("sim-pax")
 	c.must(err)
-	config := terminal.Config{ID: terminalID, Name: "Front desk terminal", Dial: device.Dial, Profile: profile, Log: log}
+	config := terminal.Config{ID: id, Name: name, Dial: device.Dial, Profile: profile, Log: log}
 	owner := terminal.Start(config)
 	c.t.Cleanup(func() {
 		c.must(owner.Close())
@@ -244,7 +254,7 @@ func (c *clinic) plugIn(options sim.Options, log *slog.Logger) *terminal.Termina
 			c.t.Fatal("the simulated terminal does not attach")
 		}
 	}
-	return owner
+	return owner, device
 }
 
 func (c *clinic) hire(people *identity.Identity, system access.Agent) {

@@ -24,11 +24,19 @@ type payView struct {
 	Check         string // its number
 	Command       string
 	Terminals     []terminalChoice
+	Instead       string // why another terminal than the usual one is chosen, or none
+	Tenders       []tenderButton
 	Problem       string
 	AskOver       bool // more than what is due: a person must say so
 	Over          string
 	AskSecond     bool // the same amount a moment ago: a person must say so
 	Locked        bool // another payment of this client is open
+}
+
+// tenderButton takes the payment by one means. The first is what Enter does.
+type tenderButton struct {
+	Value, Label string
+	First        bool
 }
 
 type terminalChoice struct {
@@ -67,6 +75,7 @@ func (s *server) payForm(c *call) error {
 	if again, err := money.Parse(c.QueryParam("amount")); err == nil && again > 0 {
 		v.Amount = again.String()
 	}
+	v.Tenders = tenderButtons(v.Terminals, till.Tender(c.QueryParam("tender")))
 	return both(c, payPage, payPanel, http.StatusOK, v)
 }
 
@@ -92,8 +101,9 @@ func (s *server) askPaymentOf(ctx context.Context, c *call, client roster.Client
 	command := ident.New[ident.Command](s.Now()).String()
 	v := payView{
 		State: "ask-" + command, Command: command, Client: client.ID.String(), Name: client.Name.Reveal(),
-		Account: string(client.Account), DueWords: balance(due) + " due", Due: due.String(), Terminals: terminalChoices(terminals, ""),
+		Account: string(client.Account), DueWords: balance(due) + " due", Due: due.String(), Terminals: terminalChoices(terminals, usual(terminals)),
 	}
+	v.Instead, v.Tenders = instead(terminals, v.Terminals), tenderButtons(v.Terminals, till.TenderCard)
 	if due > 0 {
 		v.Amount = due.String()
 	}
@@ -115,6 +125,57 @@ func terminalChoices(all []till.TerminalStatus, wanted string) []terminalChoice 
 		choices[chosen].Chosen = true
 	}
 	return choices
+}
+
+// usual returns the terminal at which the one who asks took the latest payment.
+func usual(all []till.TerminalStatus) string {
+	for _, t := range all {
+		if t.Usual {
+			return t.ID.String()
+		}
+	}
+	return ""
+}
+
+// instead says why the usual terminal, or any, is not chosen; empty when it is.
+func instead(all []till.TerminalStatus, choices []terminalChoice) string {
+	chosen := ""
+	for _, one := range choices {
+		if one.Chosen {
+			chosen = one.Name
+		}
+	}
+	for _, t := range all {
+		if t.Usual && !t.Ready && chosen != "" {
+			return t.Name + ": " + t.Words + " " + chosen + " is chosen instead."
+		}
+	}
+	if chosen == "" && len(all) > 0 {
+		return "No terminal can take a card now. Take cash or a check, or wait."
+	}
+	return ""
+}
+
+// tenderButtons are the means of payment, the wanted one first; without a
+// terminal that is ready, a card is not what Enter does.
+func tenderButtons(terminals []terminalChoice, wanted till.Tender) []tenderButton {
+	ready := false
+	for _, one := range terminals {
+		ready = ready || one.Chosen
+	}
+	all := []tenderButton{{Value: string(till.TenderCash), Label: "Take cash"}, {Value: string(till.TenderCheck), Label: "Take check"}}
+	card := tenderButton{Value: string(till.TenderCard), Label: "Charge card"}
+	switch {
+	case ready && wanted != till.TenderCash && wanted != till.TenderCheck:
+		all = append([]tenderButton{card}, all...)
+	case len(terminals) > 0:
+		all = append(all, card)
+	}
+	if wanted == till.TenderCheck {
+		all[0], all[1] = all[1], all[0]
+	}
+	all[0].First = true
+	return all
 }
 
 // POST /payments

@@ -3,8 +3,11 @@ package ui
 import (
 	"errors"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
+	"coffer/internal/access"
 	"coffer/internal/duty"
 	"coffer/internal/fault"
 	"coffer/internal/ident"
@@ -33,13 +36,23 @@ type progressView struct {
 	ReceiptNumber uint64
 	Again         string // label of the button that starts another payment; empty: none
 	AgainAmount   string
-	AgainFirst    bool     // trying again is what most people want now
-	MayGive       bool     // back to the client
-	Act           *actLine // to give it back, which waits
-	MayState      bool     // two people may say what became of it
+	Rest          []restLink // what is still to be paid, by each means
+	Elsewhere     *elsewhere // the same at another terminal that is ready
+	Asked         string     // what Coffer is doing about an outcome that is not known
+	Track         []stepLine // the way of the money
+	AgainFirst    bool       // trying again is what most people want now
+	MayGive       bool       // back to the client
+	Act           *actLine   // to give it back, which waits
+	MayState      bool       // two people may say what became of it
 	Command       string
 	Steps         []stepLine
 }
+
+// restLink leads to the payment of what is left by one means.
+type restLink struct{ ID, Label, Amount, Tender string }
+
+// elsewhere is a payment that was provably not sent, at another terminal.
+type elsewhere struct{ Command, Client, Amount, Due, Terminal, Name string }
 
 type stepLine struct{ At, Words string }
 
@@ -73,7 +86,11 @@ func (s *server) progressOf(p till.Payment) progressView {
 		v.Again = againWords[p.Stage]
 		v.AgainAmount = p.Amount.String()
 	}
+	if p.Barred {
+		v.Again = "Another card or cash"
+	}
 	v.AgainFirst = v.Again != ""
+	v.Rest, v.Asked = restOf(p), askedWords(p)
 	if p.Stage == till.StagePartial && p.Remaining > 0 {
 		v.Again, v.AgainAmount, v.AgainFirst = "Take the rest, "+p.Remaining.String(), p.Remaining.String(), true
 	}
@@ -81,6 +98,99 @@ func (s *server) progressOf(p till.Payment) progressView {
 		v.Steps = append(v.Steps, stepLine{At: step.At.In(s.Zone).Format(time.TimeOnly), Words: step.Words})
 	}
 	return v
+}
+
+// restOf offers what is left after an approval, by the means that are not
+// offered already.
+func restOf(p till.Payment) []restLink {
+	left := p.Due
+	if p.Stage == till.StagePartial {
+		left = p.Remaining
+	}
+	if p.Kind != till.KindSale || p.Voided || left <= 0 || p.Stage != till.StagePartial && p.Stage != till.StageApproved {
+		return nil
+	}
+	rest := []restLink{{"rest-cash", "The rest in cash, " + left.String(), left.String(), "cash"}, {"rest-check", "by check", left.String(), "check"}}
+	if p.Stage == till.StageApproved {
+		rest = append(rest, restLink{"rest-card", "by card", left.String(), "card"})
+	}
+	return rest
+}
+
+// askedWords say what Coffer is doing about an outcome that is not known.
+func askedWords(p till.Payment) string {
+	switch {
+	case !p.Unknown || p.Final || p.Stage != till.StageUnknown:
+		return ""
+	case p.Asked == 0:
+		return "Coffer is about to ask the terminal."
+	case p.Asked == 1:
+		return "Coffer has asked the terminal once, and asks again every " + p.AskAgain.Round(time.Second).String() + "."
+	}
+	return "Coffer has asked the terminal " + strconv.Itoa(p.Asked) + " times, and asks again every " + p.AskAgain.Round(time.Second).String() + "."
+}
+
+// movable are the ends that prove that the terminal never took the payment, so
+// that another one can.
+var movable = map[till.Stage]bool{till.StageNotSent: true, till.StageBusy: true, till.StageNotCharged: true}
+
+// addElsewhere offers the same payment at another terminal that is ready.
+func (s *server) addElsewhere(c *call, p till.Payment, v *progressView) error {
+	if p.Kind != till.KindSale || !movable[p.Stage] || p.Due <= 0 || !c.agent.May(access.PaymentTake) {
+		return nil
+	}
+	all, err := s.Till.Terminals(c.Request().Context(), c.agent)
+	for _, t := range all {
+		if t.Ready && t.ID != p.Terminal {
+			v.Elsewhere = &elsewhere{s.newCommand(), v.Client, v.Amount, p.Due.String(), t.ID.String(), t.Name}
+			v.AgainFirst = false
+			break
+		}
+	}
+	return err
+}
+
+// addTrack adds the way of a payment's money, from the intent to the bank.
+func (s *server) addTrack(c *call, p till.Payment, v *progressView) error {
+	if p.Kind != till.KindSale || p.Entry.IsZero() {
+		return nil
+	}
+	add := func(at, words string) { v.Track = append(v.Track, stepLine{at, words}) }
+	authorised := p.Started
+	for _, step := range p.Steps {
+		if step.Name == "resulted" || step.Name == "answered" {
+			authorised = step.At
+		}
+	}
+	add(s.moment(p.Started), "Intent written down: "+p.Amount.String())
+	if p.Tender == till.TenderCard {
+		add(s.moment(authorised), "Authorised by the bank")
+	}
+	add(s.moment(authorised), "Captured: "+p.Approved.String()+" in the books")
+	allocated := p.ToCharges.String() + " to charges"
+	if p.ToCredit > 0 {
+		allocated += ", " + p.ToCredit.String() + " to credit"
+	}
+	add(s.moment(authorised), "Allocated: "+allocated)
+	switch {
+	case p.Tender == till.TenderCheck && p.Deposited == 0:
+		add("not yet", "Taken to the bank")
+	case p.Tender == till.TenderCheck:
+		add("done", "Taken to the bank with deposit slip "+strconv.FormatUint(p.Deposited, 10))
+	case p.Tender == till.TenderCard:
+		stated, number, err := s.Day.BatchOf(c.Request().Context(), c.agent, p.Serial, authorised)
+		switch {
+		case err != nil:
+			return err
+		case stated.IsZero():
+			add("not yet", "Batched: it stands in the terminal’s open batch")
+		default:
+			add(s.moment(stated), strings.TrimSpace("Batched: the terminal has closed batch "+number))
+		}
+		add("not yet", "Settled by the processor")
+	}
+	add("not yet", "Matched with the bank’s statement")
+	return nil
 }
 
 func (s *server) howAt(p till.Payment) string {
@@ -157,6 +267,12 @@ func (s *server) showPayment(c *call, id ident.ID[ident.Attempt]) error {
 		line := s.actLine(c, duty.Shown{Act: *p.Act, Mine: p.Act.Staff == c.agent.StaffID()})
 		v.Act = &line
 	}
+	if err := s.addElsewhere(c, p, &v); err != nil {
+		return err
+	}
+	if err := s.addTrack(c, p, &v); err != nil {
+		return err
+	}
 	v.Name = "an unknown client" // of a stray approval
 	if !p.Client.IsZero() {
 		client, err := s.Roster.Client(ctx, c.agent, p.Client)
@@ -189,6 +305,9 @@ func (s *server) progress(c *call) error {
 	}
 	v := s.progressOf(p)
 	v.MayGive, v.Act = false, nil
+	if err := s.addElsewhere(c, p, &v); err != nil {
+		return err
+	}
 	return render(c, progressPart, http.StatusOK, v)
 }
 
