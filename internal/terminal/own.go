@@ -192,7 +192,7 @@ func (t *Terminal) isClosed() bool {
 }
 
 // peek is how long runJob looks for bytes that came before the command.
-const peek = 5 * time.Millisecond
+const peek = 2 * time.Millisecond
 
 // runJob carries out a job; lost says that the line is gone.
 func (t *Terminal) runJob(l line, j *job) (lost bool) {

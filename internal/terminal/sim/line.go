@@ -116,6 +116,7 @@ func (l *line) put(b []byte) bool {
 		if _, err := l.conn.Write(b[:n]); err != nil {
 			return false
 		}
+		l.s.sent.Add(int64(n))
 		b = b[n:]
 	}
 	return true

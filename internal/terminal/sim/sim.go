@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"coffer/internal/money"
@@ -41,6 +42,7 @@ type Sim struct {
 	broken  error           // the ledger cannot be written
 	watch   *watch
 	stats   Stats
+	sent    atomic.Int64 // bytes, counted by the lines
 
 	screen      Screen
 	tx          *tx
@@ -57,6 +59,7 @@ type Stats struct {
 	Commands int `json:"commands"` // frames that were carried out
 	Replies  int `json:"replies"`  // replies that were acknowledged
 	Faults   int `json:"faults"`   // faults that struck
+	Sent     int `json:"sent"`     // bytes that went out
 }
 
 // Status is what there is to see of the terminal.
@@ -228,6 +231,7 @@ func (s *Sim) Status() Status {
 func (s *Sim) status() Status {
 	st := Status{Serial: s.serial, Model: s.o.Model, Powered: s.powered, Plugged: s.plugged,
 		Attached: len(s.links), Screen: s.screen, Manual: s.o.Manual, Said: s.said, Records: len(s.book.open()), Stats: s.stats}
+	st.Stats.Sent = int(s.sent.Load())
 	if s.tx != nil {
 		st.Ref, st.Amount = s.tx.ref, s.tx.amount
 	}
