@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	firmwareconfig "coffer/firmware-config"
+	"coffer/firmware-config"
 	"coffer/internal/ident"
 	"coffer/internal/terminal"
 	"coffer/internal/terminal/protocol"

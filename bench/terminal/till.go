@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	firmwareconfig "coffer/firmware-config"
+	"coffer/firmware-config"
 	"coffer/internal/seal"
 	"coffer/internal/terminal"
 	"coffer/internal/terminal/sim"
