@@ -225,7 +225,6 @@ func (r *trial) Backdated(*rapid.T) {
 	r.w.post(ledger.Draft{Event: ledger.EventWaiver, Effective: day, Postings: []ledger.Posting{
 		{Account: books.Individual, Amount: -amount}, {Account: "4920", Amount: amount},
 	}})
-	r.m.note(Moved, amount, late)
 	r.m.note(Adjusted, amount, late)
 }
 
