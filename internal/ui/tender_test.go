@@ -3,11 +3,16 @@ package ui_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"coffer/internal/access"
+	"coffer/internal/access/accesstest"
 	"coffer/internal/terminal/sim"
+	"coffer/internal/till"
 )
 
 // Part by card and the rest in cash, in eight keys at most.
@@ -50,17 +55,27 @@ func TestSplitTenderByKeyboard(t *testing.T) {
 func TestSecondTerminalTakesOver(t *testing.T) {
 	c := newClinic(t, sim.Options{}, sim.Options{Serial: "0821999002"})
 	desk := c.signIn("desk")
-	desk.until(desk.payNatively(c, 0, "card", nil).url.Path, "Approved")
+	desk.until(desk.payNatively(c, 0, "card", url.Values{"terminal": {c.terminals[0].ID().String()}}).url.Path, "Approved")
+	c.rest()
 	c.must(c.sim.Inject(sim.Fault{Kind: sim.Busy}))
 	page := desk.get("/clients/" + c.clients[1].ID.String() + "/pay")
-	busy := desk.post("/payments", page.fill(t, "/payments", url.Values{"amount": {"150.00"}, "tender": {"card"}, "terminal": {c.terminals[0].ID().String()}})).url.Path
+	asked := desk.post("/payments", page.fill(t, "/payments", url.Values{"amount": {"150.00"}, "tender": {"card"}, "terminal": {c.terminals[0].ID().String()}}))
+	busy := asked.url.Path
+	if busy == "/payments" {
+		t.Fatalf("not taken: %s", between(asked.body, `id="pay-problem"`, `</div>`))
+	}
 	moved := desk.until(busy, "Take it at Back desk terminal")
 	a := desk.post("/payments", moved.fill(t, "/payments", url.Values{"tender": {"card"}}))
+	if a.url.Path == "/payments" {
+		t.Fatalf("not taken elsewhere: %s", between(a.body, `id="pay-problem"`, `</div>`))
+	}
 	desk.until(a.url.Path, "Approved")
 	if net := sim.Net(c.others[0].Ledger()); net != 150_00 {
 		t.Errorf("the second terminal charged %v", net)
 	}
+	c.rest()
 	desk.until(desk.payNatively(c, 2, "card", url.Values{"amount": {"10.00"}, "terminal": {c.terminals[0].ID().String()}}).url.Path, "Approved") // the usual one again
+	c.rest()
 	c.must(c.sim.Unplug())
 	path := "/clients/" + c.clients[3].ID.String() + "/pay"
 	desk.until(path, "Back desk terminal is chosen instead.")
@@ -70,6 +85,26 @@ func TestSecondTerminalTakesOver(t *testing.T) {
 	}
 	if a := desk.payNatively(c, 3, "cash", nil); !strings.Contains(a.body, "Paid in cash") {
 		t.Errorf("cash is not taken: %d", a.status)
+	}
+}
+
+// rest waits until no terminal is in a conversation: a result is on the page a
+// moment before.
+func (c *clinic) rest() {
+	c.t.Helper()
+	again, late := time.NewTicker(5*time.Millisecond), time.After(patience)
+	defer again.Stop()
+	for {
+		all, err := c.till.Terminals(c.t.Context(), accesstest.Agent(access.FrontDesk))
+		c.must(err)
+		if !slices.ContainsFunc(all, func(t till.TerminalStatus) bool { return !t.Ready }) {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-late:
+			c.t.Fatalf("the terminals do not come to rest: %+v", all)
+		}
 	}
 }
 
