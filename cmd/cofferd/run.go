@@ -216,7 +216,7 @@ func (d *daemon) serveClinic(ctx context.Context, box *clinic) error {
 		return err
 	}
 	err = d.ops.Opened(ctx, ops.Store{
-		Vault: box.vault, Books: box.books, Till: box.till, Day: box.day, Key: box.key, Seal: box.key.Status(), Terminals: box.terminals,
+		Vault: box.vault, Books: box.books, Till: box.till, Day: box.day, Key: box.key, Seal: box.key.Status(), Terminals: box.terminals, Register: box.register,
 		Backups: keeper, Certificate: func() time.Time { return leaf().Leaf.NotAfter },
 	})
 	if err != nil {
@@ -228,7 +228,7 @@ func (d *daemon) serveClinic(ctx context.Context, box *clinic) error {
 	handler, err := ui.New(ui.Options{
 		Clinic: d.config.Clinic, Demo: d.config.Demo, Names: d.config.Names, Zone: d.config.zone(), Now: d.now,
 		Identity: box.identity, Roster: box.roster, Schedule: box.schedule, Books: box.books,
-		Billing: box.billing, Till: box.till, Acts: box.acts, Day: box.day, Ops: d.ops, Bell: d.bell, Log: d.log,
+		Billing: box.billing, Till: box.till, Acts: box.acts, Day: box.day, Register: box.register, Ops: d.ops, Bell: d.bell, Log: d.log,
 	})
 	if err != nil {
 		return err

@@ -90,6 +90,11 @@ type RetirementAsked struct {
 	As     Person `json:"as"`
 }
 
+// TerminalNamed names a card terminal.
+type TerminalNamed struct {
+	Name string `json:"name"`
+}
+
 // Done is the answer to an act that has nothing to tell but that it was done.
 type Done struct {
 	Done bool `json:"done"`
@@ -123,6 +128,10 @@ func (s *Server) routes() map[string]http.HandlerFunc {
 		"POST /v1/store/compact":    question(s, access.StoreCompact, o.Compact),
 		"POST /v1/store/accept":     answer(s, access.StoreAcceptLoss, s.acceptLoss),
 		"POST /v1/ledger/check":     question(s, access.BooksCheck, o.CheckBooks),
+		"GET /v1/terminals":         question(s, access.CustodyRead, o.TerminalList),
+		"POST /v1/terminals/probe":  answer(s, access.TerminalWrite, s.probeTerminal),
+		"POST /v1/terminals/test":   answer(s, access.TerminalWrite, s.testTerminal),
+		"POST /v1/terminals/pair":   answer(s, access.CustodyWrite, o.TerminalPair),
 		"POST /v1/retire":           answer(s, access.StoreRetire, s.retire),
 	}
 }
@@ -266,6 +275,14 @@ func (s *Server) restore(ctx context.Context, agent access.Agent, q ops.Restorin
 
 func (s *Server) tail(ctx context.Context, agent access.Agent, q TailAsked) (ops.Tail, error) {
 	return s.options.Ops.Tail(ctx, agent, q.Before, q.Limit)
+}
+
+func (s *Server) probeTerminal(ctx context.Context, agent access.Agent, q TerminalNamed) (ops.TerminalProbed, error) {
+	return s.options.Ops.TerminalProbe(ctx, agent, q.Name)
+}
+
+func (s *Server) testTerminal(ctx context.Context, agent access.Agent, q TerminalNamed) (ops.TerminalProbed, error) {
+	return s.options.Ops.TerminalTest(ctx, agent, q.Name)
 }
 
 func (s *Server) acceptLoss(ctx context.Context, agent access.Agent, q ReasonGiven) (Done, error) {

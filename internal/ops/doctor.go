@@ -64,6 +64,7 @@ func (o *Ops) Doctor(ctx context.Context, agent access.Agent) (Diagnosis, error)
 		for _, t := range store.Terminals {
 			lines = append(lines, terminalLine(terminalRow(t)))
 		}
+		lines = append(lines, custodyLines(ctx, agent, store)...)
 		if store.Certificate != nil {
 			lines = append(lines, certificateLine(store.Certificate(), now))
 		}

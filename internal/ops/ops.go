@@ -10,6 +10,7 @@ import (
 	"coffer/internal/access"
 	"coffer/internal/backup"
 	"coffer/internal/books"
+	"coffer/internal/custody"
 	"coffer/internal/day"
 	"coffer/internal/fault"
 	"coffer/internal/host"
@@ -51,6 +52,7 @@ type Store struct {
 	Key         *seal.Key   // the root key, while the store is open
 	Seal        seal.Status // as it was at the unseal
 	Terminals   []*terminal.Terminal
+	Register    *custody.Register           // of devices; due with Terminals
 	Backups     *backup.Keeper              // nil: the boot file names no target
 	Certificate func() (notAfter time.Time) // end of the HTTPS certificate; nil: none is used
 }

@@ -16,6 +16,8 @@ type job struct {
 	blank   protocol.Outcome // what it is when nothing was done
 	cancel  atomic.Bool      // somebody wants it stopped
 	sent    bool             // the hook Sending has succeeded
+	probe   bool             // a handshake
+	device  protocol.Device  // of a probe that went well
 	result  chan result      // gets exactly one
 }
 

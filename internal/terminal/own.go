@@ -216,6 +216,12 @@ func (t *Terminal) runJob(l line, j *job) (lost bool) {
 	if end.closed && o.Reason == protocol.ReasonUnplugged {
 		o.Reason = protocol.ReasonClosed
 	}
+	if j.probe && !end.lost {
+		if o.Reason = end.action.Reason; o.Reason == protocol.ReasonNone {
+			j.device = end.action.Device
+			t.recognise(j.device)
+		}
+	}
 	t.finished(j, o, end.err)
 	return end.lost
 }

@@ -136,6 +136,9 @@ func (t *Terminal) ID() ident.ID[ident.Terminal] { return t.cfg.ID }
 // Name returns the terminal's name for people.
 func (t *Terminal) Name() string { return t.cfg.Name }
 
+// Profile returns the name of the terminal's profile.
+func (t *Terminal) Profile() string { return t.cfg.Profile.ID }
+
 // Simulated reports whether the profile is that of a terminal in software.
 func (t *Terminal) Simulated() bool { return t.cfg.Profile.Simulated }
 
@@ -274,6 +277,17 @@ func (t *Terminal) Lookup(ctx context.Context, q protocol.Question) (protocol.Ou
 		return blank, nil
 	}
 	return t.submit(ctx, &job{machine: t.driver.Lookup(q), blank: blank})
+}
+
+// Probe asks the terminal what it is, by the handshake of its protocol, in
+// quarantine too. The reason is why it could not be asked, or gave no answer.
+func (t *Terminal) Probe(ctx context.Context) (protocol.Device, protocol.Reason, error) {
+	if t.driver == nil {
+		return protocol.Device{}, protocol.ReasonForbidden, nil
+	}
+	j := &job{machine: t.driver.Handshake(), probe: true}
+	o, err := t.submit(ctx, j)
+	return j.device, o.Reason, err
 }
 
 // Cancel asks the terminal to stop the command that runs. The command may

@@ -219,7 +219,7 @@ func (c *clinic) open(options sim.Options, fresh bool) {
 	handler, err := ui.New(ui.Options{
 		Clinic: clinicName, Demo: true, Names: []string{hostName, "127.0.0.1"}, Zone: zone, Now: c.clock.now,
 		Identity: people, Roster: clients, Schedule: days, Books: accounts, Billing: charges, Till: c.till, Acts: duty.New(c.vault), Day: day.New(day.Options{Vault: c.vault, Agent: people.System("day"), Location: clinicName, Log: log}),
-		Bell: bell, Log: log, Ops: c.box(accounts),
+		Bell: bell, Log: log, Register: c.register, Ops: c.box(accounts),
 	})
 	c.must(err)
 	c.ui = handler
@@ -229,7 +229,7 @@ func (c *clinic) open(options sim.Options, fresh bool) {
 // box tells the page of the box how this test's box is.
 func (c *clinic) box(accounts *books.Books) *ops.Ops {
 	c.ops = ops.New(c.machine)
-	c.store = ops.Store{Vault: c.vault, Books: accounts, Terminals: c.terminals, Key: c.key, Seal: c.key.Status()}
+	c.store = ops.Store{Vault: c.vault, Books: accounts, Terminals: c.terminals, Register: c.register, Key: c.key, Seal: c.key.Status()}
 	c.must(c.ops.Opened(c.t.Context(), c.store))
 	return c.ops
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"coffer/internal/custody"
 )
 
 // policy is the content security policy of every page: nothing but our own
@@ -37,7 +39,7 @@ func withHeaders(next http.Handler) http.Handler {
 		for name, value := range safeHeaders {
 			w.Header().Set(name, value)
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, formMax)
+		r.Body = http.MaxBytesReader(w, r.Body, sizeMaxOf(r))
 		next.ServeHTTP(w, r)
 	})
 }
@@ -63,3 +65,12 @@ func withHosts(names []string, next http.Handler) http.Handler {
 // stays: all that it holds is the last checkpoint of the audit trail, which the
 // browser must not forget.
 const clearSiteData = `"cache", "cookies"`
+
+// sizeMaxOf returns the greatest size of what a request may send: that of a
+// form, and of a photo where one belongs.
+func sizeMaxOf(r *http.Request) int64 {
+	if r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/devices/") && strings.HasSuffix(r.URL.Path, "/inspect") {
+		return custody.PhotoBytesMax + formMax
+	}
+	return formMax
+}

@@ -82,6 +82,9 @@ var (
 	accountPage   = page[accountView]{"account.html", "Account", "layout"}
 	entryPage     = page[entryView]{"entry.html", "Entry", "layout"}
 	appliancePage = page[applianceView]{"appliance.html", "Appliance", "layout"}
+	terminalsPage = page[terminalsView]{"terminals.html", "Terminals", "layout"}
+	devicePage    = page[deviceView]{"device.html", "A device", "layout"}
+	evidencePage  = page[evidenceView]{"evidence.html", "Evidence for 9.5", "layout"}
 	backupsPage   = page[backupsView]{"backups.html", "Backups", "layout"}
 	backupsPart   = page[backupsView]{"backups.html", "Backups", "panel"}
 	trailPage     = page[trailView]{"audit.html", "Audit trail", "layout"}
@@ -108,7 +111,7 @@ var pageFiles = []string{
 	"receipt.html", "close.html", "drawer.html", "checks.html", "days.html", "daysheet.html",
 	"myday.html", "myclient.html", "trial.html", "journal.html", "account.html", "entry.html", "appliance.html", "help.html",
 	"backups.html", "audit.html", "event.html", "export.html", "shred.html", "recovery.html", "sheet.html", "typeback.html", "setup.html",
-	"problem.html", "sealed.html",
+	"terminals.html", "device.html", "evidence.html", "problem.html", "sealed.html",
 }
 
 // parseTemplates reads all templates; one that does not parse is a defect that
@@ -197,6 +200,7 @@ var menu = []struct {
 	{"/adjust", "Adjust", access.AccountAdjust},
 	{"/appliance", "Appliance", access.BoxStatus},
 	{"/audit", "Audit trail", access.AuditRead},
+	{"/terminals", "Terminals", access.CustodyRead},
 	{"/recovery", "Recovery sheet", access.RecoveryRead},
 	{"/backups", "Backups", access.BackupRead},
 }

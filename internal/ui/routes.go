@@ -114,6 +114,18 @@ var routes = []route{
 	{method: post, path: "/backups/drill", action: access.BackupDrill, handler: begin(ops.TaskDrill)},
 	{method: post, path: "/terminals/:id/release", action: access.TerminalWrite, handler: (*server).release},
 
+	// the register of devices
+	{method: get, path: "/terminals", action: access.CustodyRead, handler: (*server).terminals},
+	{method: post, path: "/terminals/pair", action: access.CustodyWrite, handler: (*server).pairTerminal},
+	{method: post, path: "/terminals/receive", action: access.CustodyWrite, handler: (*server).receiveDevice},
+	{method: post, path: "/terminals/policy", action: access.CustodyPolicy, handler: (*server).setInspectionPolicy},
+	{method: get, path: "/terminals/evidence", action: access.CustodyRead, handler: (*server).evidence},
+	{method: get, path: "/terminals/evidence.csv", action: access.CustodyRead, handler: (*server).evidenceCSV},
+	{method: get, path: "/devices/:id", action: access.CustodyRead, handler: (*server).device},
+	{method: post, path: "/devices/:id/act", action: access.CustodyWrite, handler: (*server).deviceAct},
+	{method: post, path: "/devices/:id/inspect", action: access.CustodyWrite, handler: (*server).inspectDevice},
+	{method: get, path: "/devices/:id/photos/:number", action: access.CustodyRead, handler: (*server).devicePhoto},
+
 	// the recovery sheet
 	{method: get, path: "/recovery", action: access.RecoveryRead, handler: (*server).recovery},
 	{method: post, path: "/recovery/test", action: access.RecoveryTest, handler: (*server).testSheet},

@@ -15,6 +15,7 @@ import (
 	"coffer/internal/audit"
 	"coffer/internal/billing"
 	"coffer/internal/books"
+	"coffer/internal/custody"
 	"coffer/internal/day"
 	"coffer/internal/duty"
 	"coffer/internal/fault"
@@ -43,6 +44,7 @@ type Options struct {
 	Till     *till.Till
 	Acts     *duty.Acts
 	Day      *day.Day
+	Register *custody.Register
 	Ops      *ops.Ops
 	Bell     *Bell // nil: pages ask every few seconds only
 	Log      *slog.Logger

@@ -46,6 +46,7 @@ type Options struct {
 type Desk struct {
 	Vault     *vault.Vault
 	Till      *till.Till
+	Register  *custody.Register
 	Terminals []*terminal.Terminal
 	System    access.Agent
 	IT        access.Agent // verifies
@@ -92,9 +93,9 @@ func Open(ctx context.Context, o Options) (*Desk, error) {
 			return nil, errors.Join(err, d.Vault.Close())
 		}
 	}
-	register := custodytest.Register(d.Vault)
+	d.Register = custodytest.Register(d.Vault)
 	if o.Fresh || len(o.Serials) > 0 {
-		if err := pair(ctx, register, o.Serials); err != nil {
+		if err := pair(ctx, d.Register, o.Serials); err != nil {
 			return nil, errors.Join(err, d.Vault.Close())
 		}
 	}
@@ -102,7 +103,7 @@ func Open(ctx context.Context, o Options) (*Desk, error) {
 		d.Terminals = append(d.Terminals, terminal.Start(complete(c, i, o.Log)))
 	}
 	d.Till = till.New(till.Options{
-		Vault: d.Vault, Agent: d.System, Register: register, Terminals: d.Terminals, Clinic: "Harbor Street Counseling",
+		Vault: d.Vault, Agent: d.System, Register: d.Register, Terminals: d.Terminals, Clinic: "Harbor Street Counseling",
 		Bell: d.ring, AfterEvent: o.AfterEvent, Log: o.Log, RetryMin: RetryMin, RetryMax: RetryMax,
 	})
 	if err := d.Till.Recover(ctx); err != nil {
@@ -254,17 +255,22 @@ func Settled(p till.Payment) bool { return p.Final || p.Choice || p.Stage == til
 
 // AwaitReady waits until a payment may begin at each terminal.
 func (d *Desk) AwaitReady(ctx context.Context) error {
+	return d.AwaitTerminals(ctx, func(s till.TerminalStatus) bool { return s.Ready })
+}
+
+// AwaitTerminals waits until ok accepts each terminal.
+func (d *Desk) AwaitTerminals(ctx context.Context, ok func(till.TerminalStatus) bool) error {
 	for {
 		rung := d.listen(till.TopicTerminals)
 		list, err := d.Till.Terminals(ctx, d.Cashier)
 		if err != nil {
 			return err
 		}
-		ready := true
+		all := true
 		for _, s := range list {
-			ready = ready && s.Ready
+			all = all && ok(s)
 		}
-		if ready {
+		if all {
 			return nil
 		}
 		select {
