@@ -168,7 +168,12 @@ func TestEveryPageIsAccessible(t *testing.T) {
 	b.until(`location.pathname.startsWith('/books/entries/') && document.readyState === 'complete'`)
 	b.accessible("ledgers-entry")
 	b.fitsPhone("ledgers-entry")
-	scan("boxes", "/appliance", "/backups")
+	scan("boxes", "/appliance", "/backups", "/terminals", "/terminals/evidence")
+	b.enter("/terminals") // a device's page is opened by its link
+	evaluate[any](b, `document.querySelector('a[href^="/devices/"]').click(); 0`)
+	b.until(`location.pathname.startsWith('/devices/') && document.readyState === 'complete'`)
+	b.accessible("boxes-device")
+	b.fitsPhone("boxes-device")
 }
 
 // The pages of the privacy officer and the owner, and the ceremony that makes a

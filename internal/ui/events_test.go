@@ -180,6 +180,8 @@ func (c *clinic) goodIdentifiers() map[string]string {
 			good[row.Path] = entry
 		case strings.Contains(row.Path, "/terminals/"):
 			good[row.Path] = c.terminals[0].Status().ID.String()
+		case strings.Contains(row.Path, "/devices/"):
+			good[row.Path] = between(c.signIn("boxes").get("/terminals").body, `href="/devices/`, `"`)
 		case strings.Contains(row.Path, "/checks/"):
 			good[row.Path] = payment
 		case strings.Contains(row.Path, "/days/"), strings.Contains(row.Path, "/work/"):

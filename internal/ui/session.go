@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -57,9 +58,20 @@ func (s *server) admit(c *call, r route) error {
 	return cmp.Or(s.attempted(c, r, err), err)
 }
 
+// parseForm reads the form of a request. A file in it is held in memory only.
+func parseForm(r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		return err
+	}
+	if err := r.ParseMultipartForm(sizeMaxOf(r)); !errors.Is(err, http.ErrNotMultipart) {
+		return err
+	}
+	return nil
+}
+
 // allowed decides what can be decided before anything is looked for.
 func allowed(c *call, r route) error {
-	if err := c.Request().ParseForm(); err != nil {
+	if err := parseForm(c.Request()); err != nil {
 		return asForm(err)
 	}
 	if c.Request().Method == http.MethodPost && !hmac.Equal([]byte(c.FormValue("csrf")), []byte(csrfToken(c.cookie))) {
