@@ -131,6 +131,42 @@ func (t *Till) Print(ctx context.Context, agent access.Agent, id ident.ID[ident.
 	return r, err
 }
 
+// ReceiptQuery says which receipts are looked for; what is zero does not count.
+type ReceiptQuery struct {
+	Number uint64
+	Day    civil.Date
+	Amount money.Amount
+}
+
+// receiptsRead bounds how many receipts a search by amount alone looks through.
+const receiptsRead = 5_000
+
+// Receipts returns the receipts that a query asks for, the newest first, at
+// most limit. They are without what stands on the card.
+func (t *Till) Receipts(ctx context.Context, agent access.Agent, q ReceiptQuery, limit int) ([]Receipt, error) {
+	var list []Receipt
+	req := access.Request{Agent: agent, Action: access.ReceiptRead, Entity: access.Entity{Kind: access.KindDay}, Purpose: access.Payment}
+	err := t.vault.View(ctx, req, func(tx *vault.Tx) error {
+		read := 0
+		for row, err := range receipts.Newest(tx) {
+			h := row.Shared
+			if err != nil || len(list) == limit || read == receiptsRead || q.Day != 0 && h.Date < q.Day || h.Number < q.Number {
+				return err
+			}
+			read++
+			if q.Number != 0 && h.Number != q.Number || q.Day != 0 && h.Date != q.Day || q.Amount != 0 && h.Amount != q.Amount {
+				continue
+			}
+			list = append(list, Receipt{
+				Number: h.Number, Attempt: h.Attempt, Account: h.Account, Kind: h.Kind, Tender: h.Tender,
+				At: h.At.In(tx.Now().Location()), Date: h.Date, Amount: h.Amount, Cashier: h.Cashier,
+			})
+		}
+		return nil
+	})
+	return list, err
+}
+
 func receiptRequest(agent access.Agent, action access.Action, id ident.ID[ident.Attempt]) access.Request {
 	return access.Request{Agent: agent, Action: action, Entity: access.Of(access.KindAttempt, id), Purpose: access.Payment}
 }

@@ -69,6 +69,7 @@ var (
 	adjustPage    = page[adjustView]{"adjust.html", "Adjust an account", "layout"}
 	openPage      = page[openView]{"open.html", "Open payments", "layout"}
 	statePage     = page[stateView]{"state.html", "An open payment", "layout"}
+	receiptsPage  = page[receiptsView]{"receipts.html", "Receipts", "layout"}
 	receiptPage   = page[receiptView]{"receipt.html", "Receipt", "layout"}
 	drawerPage    = page[drawerView]{"drawer.html", "My drawer", "layout"}
 	checksPage    = page[checksView]{"checks.html", "Checks", "layout"}
@@ -107,7 +108,7 @@ type library map[string]*template.Template
 
 // pageFiles are the files that hold a "main" template.
 var pageFiles = []string{
-	"signin.html", "today.html", "find.html", "client.html", "pay.html", "payment.html", "giveback.html", "approvals.html", "adjust.html", "open.html", "state.html",
+	"signin.html", "today.html", "find.html", "client.html", "pay.html", "payment.html", "giveback.html", "approvals.html", "adjust.html", "receipts.html", "open.html", "state.html",
 	"receipt.html", "close.html", "drawer.html", "checks.html", "days.html", "daysheet.html",
 	"myday.html", "myclient.html", "trial.html", "journal.html", "account.html", "entry.html", "appliance.html", "help.html",
 	"backups.html", "audit.html", "event.html", "export.html", "shred.html", "recovery.html", "sheet.html", "typeback.html", "setup.html",
@@ -196,6 +197,7 @@ var menu = []struct {
 	{"/payments/open", "Open payments", access.PaymentReview},
 	{"/days", "Close the day", access.SheetRead},
 	{"/checks", "Checks", access.CheckRead},
+	{"/receipts", "Receipts", access.ReceiptRead},
 	{"/approvals", "Approvals", access.ActRead},
 	{"/adjust", "Adjust", access.AccountAdjust},
 	{"/appliance", "Appliance", access.BoxStatus},

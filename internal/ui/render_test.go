@@ -194,6 +194,7 @@ func TestEachPageRendersEmptyAndFull(t *testing.T) {
 	checkPage(t, giveBackPage)
 	checkPage(t, approvalsPage)
 	checkPage(t, adjustPage)
+	checkPage(t, receiptsPage)
 	checkPage(t, statePage)
 	checkPage(t, receiptPage)
 	checkPage(t, closePage)

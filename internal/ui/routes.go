@@ -76,6 +76,7 @@ var routes = []route{
 	{method: post, path: "/approvals/:id/refuse", action: access.ActApprove, handler: (*server).refuse},
 	{method: post, path: "/approvals/:id/withdraw", action: access.ActPropose, handler: (*server).withdraw},
 	{method: post, path: "/approvals/:id/carry-out", action: access.PaymentRefund, handler: (*server).carryOut},
+	{method: get, path: "/receipts", action: access.ReceiptRead, handler: (*server).receipts},
 	{method: get, path: "/receipts/:id", action: access.ReceiptRead, handler: (*server).receipt},
 	{method: post, path: "/receipts/:id/print", action: access.ReceiptPrint, handler: (*server).receiptPDF},
 
