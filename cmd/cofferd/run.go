@@ -50,7 +50,7 @@ func run(ctx context.Context, c Config) error {
 		return err
 	}
 	d := &daemon{
-		config: c, log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		config: c, log: slog.New(masked{slog.NewTextHandler(os.Stderr, nil)}),
 		issuer: access.NewIssuer(), bell: ui.NewBell(), now: c.clock(),
 	}
 	d.opening.opened, d.opening.served, d.opening.over = make(chan *clinic, 1), make(chan struct{}), make(chan struct{})

@@ -26,7 +26,7 @@ func console(ctx context.Context, c Config) error {
 		return err
 	}
 	d := &daemon{
-		config: c, log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+		config: c, log: slog.New(masked{slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})}),
 		issuer: access.NewIssuer(), bell: ui.NewBell(), now: c.clock(),
 	}
 	machine, err := d.machine(host.Port{})

@@ -15,6 +15,7 @@ const (
 	SessionClose       Action = "session.close"
 	SessionTouch       Action = "session.touch"
 	PageRead           Action = "page.read"
+	CardRefuse         Action = "card.refuse"
 	StaffCreate        Action = "staff.create"
 	CredentialRead     Action = "credential.read"
 	CredentialWrite    Action = "credential.write"

@@ -188,6 +188,17 @@ func TestEveryQuestionLeavesAnEvent(t *testing.T) {
 	b.demand(retire, "of another clinic", `{"clinic":"Other","as":{"name":"owner"}}`, owner)
 	b.demand(retire, "by a stranger", `{"as":{"name":"x"}}`, it)
 	b.demand("POST /v1/audit/export", "without a reason", `{"plain":true,"as":{"name":"officer"}}`, officer)
+	for _, card := range []string{`"4111 1111 1111 1111"`, `4111111111111111`, `["x",{"y":"5555-5555-5555-4444"}]`, `"\u0034111111111111111"`} {
+		for name, body := range map[string]string{"POST /v1/store/accept": `{"reason":` + card + `}`, "POST /v1/audit/export": `{"plain":true,"reason":"x","as":{"name":"officer"},"y":` + card + `}`, "GET /v1/status": card} {
+			from := b.vault.Status().Events
+			if status := b.send(name, body); status != http.StatusUnprocessableEntity {
+				t.Errorf("%s with a card number: %d", name, status)
+			}
+			if events := b.events(from); len(events) != 1 || events[0].Act != string(access.CardRefuse) || events[0].Actor != it {
+				t.Errorf("%s with a card number left %v", name, events)
+			}
+		}
+	}
 	b.demand("POST /v1/nothing", "unknown", "", it)
 	b.demand("DELETE /v1/status", "unknown", "", it)
 	b.s.allowed = map[uint32]bool{uint32(os.Geteuid()) + 1: true}

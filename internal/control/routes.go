@@ -1,6 +1,8 @@
 package control
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -11,6 +13,7 @@ import (
 	"coffer/internal/audit"
 	"coffer/internal/fault"
 	"coffer/internal/ops"
+	"coffer/internal/pan"
 )
 
 // Person is a member of staff who signs in at the console for one act that
@@ -196,14 +199,52 @@ func (s *Server) failed(ctx context.Context, w http.ResponseWriter, err error) {
 	refuse(w, err)
 }
 
-// decode reads the body of a question; an empty one is the zero value.
+// decode reads the body of a question; an empty one is the zero value. It
+// refuses one with a card number in it.
 func decode(r *http.Request, q any) error {
 	b, err := io.ReadAll(io.LimitReader(r.Body, bodyMax+1))
 	if err != nil || len(b) > bodyMax {
 		return errBody
 	}
-	if len(b) > 0 && json.Unmarshal(b, q) != nil {
+	if len(b) == 0 {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber() // else a long number is not what was written
+	var all any
+	if d.Decode(&all) != nil {
 		return errBody
+	}
+	if err := judge(all); err != nil {
+		return err
+	}
+	if json.Unmarshal(b, q) != nil {
+		return errBody
+	}
+	return nil
+}
+
+// judge refuses a question with a card number in any part, or in its name.
+func judge(part any) error {
+	switch v := part.(type) {
+	case string:
+		if pan.In(v) {
+			return pan.Err
+		}
+	case json.Number:
+		return judge(v.String())
+	case []any:
+		for _, one := range v {
+			if err := judge(one); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		for name, one := range v {
+			if err := cmp.Or(judge(name), judge(one)); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -6,7 +6,7 @@ import "coffer/internal/access"
 // that begins with a person. A test compares them with the policy.
 var actNames = map[access.Action]string{
 	access.SignIn: "signed in", access.SessionRead: "read the sessions", access.SessionClose: "ended a session",
-	access.SessionTouch: "kept a session alive", access.PageRead: "asked for a page", access.StaffCreate: "took in staff",
+	access.SessionTouch: "kept a session alive", access.PageRead: "asked for a page", access.CardRefuse: "sent a card number, which was refused", access.StaffCreate: "took in staff",
 	access.CredentialRead: "compared a password", access.CredentialWrite: "changed a password's record",
 	access.DayRead: "read the day list", access.DayOwn: "read the own day", access.ClientFind: "searched clients",
 	access.ClientRead: "read a client", access.ClientWrite: "changed a client", access.AssignmentWrite: "assigned a client",

@@ -83,7 +83,12 @@ func (s firstRun) serve(asked string, answer func(*call) error) echo.HandlerFunc
 	return func(c echo.Context) error {
 		k := s.callOf(c)
 		recorded := k.watched()
-		err := s.safely(k, func() error { return answer(k) })
+		err := s.safely(k, func() error {
+			if err := k.judge(); err != nil {
+				return err
+			}
+			return answer(k)
+		})
 		if !recorded() {
 			err = cmp.Or(s.asked(k, asked, cmp.Or(k.refused, err)), err)
 		}
@@ -96,6 +101,7 @@ func (s firstRun) serve(asked string, answer func(*call) error) echo.HandlerFunc
 
 // lost answers what is no route.
 func (s firstRun) lost(k *call, err error) {
+	err = cmp.Or(judgeAddress(k.Request()), err)
 	s.fail(k, cmp.Or(s.asked(k, "unknown", asFault(err)), err))
 }
 

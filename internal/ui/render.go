@@ -169,7 +169,7 @@ func (c *call) frame(title string) frame {
 	f.Bell = s.bell != nil
 	f.Witness, f.Officer = derived(c.cookie, "coffer/witness/1")[:12], c.agent.May(access.AuditRead)
 	if c.Request().Method == http.MethodGet && !isHX(c.Request()) {
-		f.Self = c.Request().URL.RequestURI()
+		f.Self = localPath(c.Request().URL.RequestURI())
 	}
 	f.IdleEnd = int(c.session.IdleEnds.Sub(s.Now()).Round(time.Second).Seconds())
 	f.IdleWarn = f.IdleEnd - int(idleNotice.Seconds())

@@ -67,9 +67,20 @@ func (s *sealedServer) echo() *echo.Echo {
 	e.IPExtractor = echo.ExtractIPDirect()
 	e.HTTPErrorHandler = func(err error, c echo.Context) { s.fail(s.callOf(c), err) }
 	e.GET("/static/:name", func(c echo.Context) error { return s.staticFile(s.callOf(c)) })
-	e.POST("/unlock", func(c echo.Context) error { return s.unlock(s.callOf(c)) })
-	e.Any("/*", func(c echo.Context) error { return s.shut(s.callOf(c), sealedView{}) })
+	e.POST("/unlock", s.judged(s.unlock))
+	e.Any("/*", s.judged(func(c *call) error { return s.shut(c, sealedView{}) }))
 	return e
+}
+
+// judged answers unless the request holds a card number.
+func (s *sealedServer) judged(answer func(*call) error) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		k := s.callOf(c)
+		if err := k.judge(); err != nil {
+			return err
+		}
+		return answer(k)
+	}
 }
 
 // shut answers with the page that says why the books are shut.

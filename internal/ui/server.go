@@ -3,6 +3,7 @@ package ui
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"coffer/internal/fault"
 	"coffer/internal/identity"
 	"coffer/internal/ops"
+	"coffer/internal/pan"
 	"coffer/internal/roster"
 	"coffer/internal/schedule"
 	"coffer/internal/till"
@@ -152,6 +154,7 @@ func (s *server) lost(k *call, err error) {
 	if s.recognise(k, true) != nil {
 		k.agent = access.Agent{} // nobody
 	}
+	err = cmp.Or(judgeAddress(k.Request()), err)
 	s.fail(k, cmp.Or(s.attempted(k, route{path: "unknown"}, err), err))
 }
 
@@ -199,8 +202,12 @@ func (s *server) attempted(k *call, r route, err error) error {
 		}
 		details = append(details, audit.Detail{Key: "fault", Value: kind.String()})
 	}
+	action := cmp.Or(r.action, access.PageRead)
+	if errors.Is(err, pan.Err) {
+		action = access.CardRefuse
+	}
 	ctx := context.WithoutCancel(k.Request().Context())
-	return s.Identity.Attempted(ctx, agent, cmp.Or(r.action, access.PageRead), outcome, details...)
+	return s.Identity.Attempted(ctx, agent, action, outcome, details...)
 }
 
 // callOf returns the call of an echo context, the same one each time.

@@ -41,16 +41,22 @@ func derived(cookie, use string) string {
 }
 
 // admit finds out who asks and refuses what the route does not allow them: a
-// form without the session's token, a page that the role cannot open at all.
+// form without the session's token, a page that the role cannot open at all, and
+// for everybody a card number.
 // Each refusal is recorded. Whether the agent may see this very client is
 // decided below, and recorded.
 func (s *server) admit(c *call, r route) error {
-	if r.open {
-		return nil
+	var err error
+	if !r.open {
+		err = s.recognise(c, r.background)
 	}
-	err := s.recognise(c, r.background)
-	if err == nil {
-		err = allowed(c, r)
+	switch {
+	case err != nil: // nobody's form is not read
+		err = cmp.Or(judgeAddress(c.Request()), err)
+	case r.open:
+		err = c.judge()
+	default:
+		err = cmp.Or(c.judge(), allowed(c, r))
 	}
 	if err == nil {
 		return nil
@@ -71,9 +77,6 @@ func parseForm(r *http.Request) error {
 
 // allowed decides what can be decided before anything is looked for.
 func allowed(c *call, r route) error {
-	if err := parseForm(c.Request()); err != nil {
-		return asForm(err)
-	}
 	if c.Request().Method == http.MethodPost && !hmac.Equal([]byte(c.FormValue("csrf")), []byte(csrfToken(c.cookie))) {
 		return errCSRF
 	}
@@ -214,7 +217,7 @@ func (s *server) toSignIn(c *call) {
 func localPath(next string) string {
 	u, err := url.Parse(next)
 	bad := err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || len(next) > 200 ||
-		!strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t")
+		!strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") || holdsCard(u)
 	if bad || next == "/" || strings.HasPrefix(next, "/sign-in") {
 		return ""
 	}
