@@ -273,7 +273,7 @@ var eventWords = map[string]string{
 	string(Created):    "Written down",
 	string(Sent):       "Sent to the terminal",
 	string(Acked):      "The terminal has it",
-	string(InDoubt):    "Connection lost; the outcome is not known yet",
+	string(InDoubt):    "No result came; the outcome is not known yet",
 	string(NotCharged): "The terminal shows that nothing was charged",
 	string(Manual):     "The terminal's answer does not match",
 	string(Closed):     "Finished",

@@ -42,10 +42,10 @@ var stageWords = map[Stage]text{
 		"The terminal was busy and refused the payment. Nothing was charged.",
 		"Wait until the terminal shows its idle screen, then start again."},
 	StageNotCharged: {"Not charged",
-		"The connection was lost, but the terminal has now shown that nothing was charged.",
+		"The terminal gave no result, but its records show that it took no money. Nothing was charged.",
 		"Start again."},
 	StageUnknown: {"Not known yet",
-		"The connection was lost before the result came. Coffer is asking the terminal what happened. It never charges twice.",
+		"The terminal gave no result, or the connection was lost before it came. Coffer is asking the terminal what happened. It never charges twice.",
 		"Do not take the payment again. Wait here: the result appears by itself."},
 	StageUnplugged: {"Terminal unplugged",
 		"The terminal went away before the result came. Coffer asks it as soon as it is back. It never charges twice.",
@@ -86,13 +86,13 @@ var kindWords = map[Kind]map[Stage]text{
 		StageApproved:  {"Voided", "The payment was taken back as if it had never been made.", "Print the receipt or go on."},
 		StageDeclined:  {"Void declined", "The payment could not be voided and still stands.", "Its batch may be closed already: make a refund instead."},
 		StageCancelled: {"Void cancelled", "The void was cancelled, and the payment still stands.", "Start again, or go on."},
-		StageUnknown:   {"Not known yet", "The connection was lost before the result came. Coffer is asking the terminal whether the payment was voided.", "Do not void it again. Wait here: the result appears by itself."},
+		StageUnknown:   {"Not known yet", "The terminal gave no result, or the connection was lost before it came. Coffer is asking the terminal whether the payment was voided.", "Do not void it again. Wait here: the result appears by itself."},
 	},
 	KindRefund: {
 		StageApproved:  {"Refunded", "The refund was approved and is in the books.", "Print the receipt or go on."},
 		StageDeclined:  {"Refund declined", "The refund was declined. Nothing was given back.", "Try again later, or give the money back another way and tell the accountant."},
 		StageCancelled: {"Refund cancelled", "The refund was cancelled. Nothing was given back.", "Start again, or go on."},
-		StageUnknown:   {"Not known yet", "The connection was lost before the result came. Coffer is asking the terminal whether the refund was made.", "Do not refund it again. Wait here: the result appears by itself."},
+		StageUnknown:   {"Not known yet", "The terminal gave no result, or the connection was lost before it came. Coffer is asking the terminal whether the refund was made.", "Do not refund it again. Wait here: the result appears by itself."},
 	},
 }
 

@@ -128,7 +128,7 @@ func TestEveryEndHasItsWords(t *testing.T) {
 		"partial":   {amount: "100.61", words: []string{"Partly approved", "Take the rest"}, charged: 50_31},
 		"host down": {amount: "100.91", words: []string{"Nothing was charged", "Try again"}},
 		"no card":   {fault: sim.Timeout, options: sim.Options{CardTimeout: 50 * time.Millisecond}, amount: "100.00", words: []string{"No card in time", "Nothing was charged"}},
-		"busy":      {fault: sim.Busy, amount: "100.00", words: []string{"busy", "Nothing was charged"}},
+		"busy":      {fault: sim.Busy, amount: "100.00", words: []string{"Not charged", "Nothing was charged", "Start again"}},
 		"lost answer": {fault: sim.HangUp, options: sim.Options{PlugDelay: 50 * time.Millisecond}, amount: "100.00",
 			words: []string{"Approved", "Receipt"}, charged: 100_00},
 	} {
