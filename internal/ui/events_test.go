@@ -182,6 +182,8 @@ func (c *clinic) goodIdentifiers() map[string]string {
 			good[row.Path] = c.terminals[0].Status().ID.String()
 		case strings.Contains(row.Path, "/devices/"):
 			good[row.Path] = between(c.signIn("boxes").get("/terminals").body, `href="/devices/`, `"`)
+		case strings.Contains(row.Path, "/approvals/"):
+			good[row.Path] = between(desk.get("/approvals").body, `action="/approvals/`, "/withdraw")
 		case strings.Contains(row.Path, "/checks/"):
 			good[row.Path] = payment
 		case strings.Contains(row.Path, "/days/"), strings.Contains(row.Path, "/work/"):

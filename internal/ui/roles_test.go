@@ -41,7 +41,10 @@ func busyClinic(t *testing.T) *clinic {
 	c := newClinic(t, sim.Options{})
 	desk := c.signIn("desk")
 	desk.until(desk.payNatively(c, 0, "card", nil).url.Path, "Approved")
-	desk.until(desk.payNatively(c, 1, "cash", url.Values{"amount": {"91.73"}}).url.Path, "Paid in cash")
+	cash := desk.payNatively(c, 1, "cash", url.Values{"amount": {"91.73"}}).url.Path
+	desk.until(cash, "Paid in cash")
+	form := url.Values{"kind": {"refund"}, "amount": {"10.00"}, "reason": {"credit"}}
+	desk.post(cash+"/give-back", desk.get(cash+"/give-back").fill(t, cash+"/give-back", form)) // waits for a second person
 	desk.until(desk.payNatively(c, 2, "card", url.Values{"amount": {"100.41"}}).url.Path, "Declined")
 	return c
 }

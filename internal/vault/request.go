@@ -26,9 +26,11 @@ func (d denial) Error() string { return d.shown.Error() }
 // Unwrap returns the fault that the agent may see.
 func (d denial) Unwrap() error { return d.shown }
 
+// isDenial reports whether the policy denied a request, or a rule that keeps
+// duties apart.
 func isDenial(err error) bool {
 	var d denial
-	return errors.As(err, &d)
+	return errors.As(err, &d) || fault.KindOf(err) == fault.Denied
 }
 
 // decide answers the transaction's request: nil, or the fault that the agent
