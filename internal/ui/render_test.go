@@ -63,8 +63,10 @@ func distinguish(v reflect.Value, i int) {
 	if v.Kind() != reflect.Struct {
 		return
 	}
-	if id := v.FieldByName("ID"); id.IsValid() && id.Kind() == reflect.String {
-		id.SetString("q7" + strings.Repeat("x", i+1))
+	for _, name := range []string{"ID", "Value"} {
+		if id := v.FieldByName(name); id.IsValid() && id.Kind() == reflect.String {
+			id.SetString("q7" + strings.Repeat("x", i+1))
+		}
 	}
 }
 
