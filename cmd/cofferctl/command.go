@@ -64,7 +64,7 @@ func newCommand(out, talk io.Writer) *cobra.Command {
 	flags.BoolVar(&c.stdin, "stdin", false, "take the answers, secrets too, from standard input: a line each, in the order of the questions")
 	root.AddCommand(
 		c.statusCommand(), c.doctorCommand(), c.verifyCommand(), c.sealCommand(), c.recoveryCommand(), c.keyCommand(),
-		c.backupCommand(), c.auditCommand(), c.storeCommand(), c.ledgerCommand(), c.terminalCommand(), c.restoreCommand("restore"), c.retireCommand(), c.versionCommand(),
+		c.backupCommand(), c.auditCommand(), c.storeCommand(), c.ledgerCommand(), c.terminalCommand(), c.scopeCommand(), c.restoreCommand("restore"), c.retireCommand(), c.versionCommand(),
 	)
 	return root
 }

@@ -108,6 +108,7 @@ func everyCommand(t *testing.T, sheet *recovery.Seed, secrets map[access.Role]st
 		{"status", none, 0, access.BoxStatus},
 		{"doctor", none, 3, access.BackupRead},
 		{"verify", none, 0, access.StoreVerify},
+		{"scope prove", none, 0, access.ScopeProve},
 		{"seal status", none, 0, access.SealRead},
 		{"seal unlock", typing("271828"), 1, access.StoreOpen},
 		{"seal reseal", none, 0, access.SealWrite},

@@ -1,6 +1,7 @@
-// Command cofferverify checks an export of an audit trail, on any machine: it
-// needs no network, no box and no secret. What it checks is written in the
-// export itself (internal/audit/VERIFY.md).
+// Command cofferverify checks an export of an audit trail, or a signed statement
+// of what a box holds, on any machine: it needs no network, no box and no
+// secret. What it checks is written in the export itself
+// (internal/audit/VERIFY.md).
 //
 // It reads the export once from front to back, believes nothing in it, keeps
 // a few megabytes however long the file is (an encrypted one takes 256 MiB
@@ -35,7 +36,8 @@ const (
 
 const usage = `usage: cofferverify FILE [--key KEY]... [--against OLD-CHECKPOINT]
 
-Checks an export of Coffer's audit trail. FILE may be - for standard input.
+Checks an export of Coffer's audit trail, or a signed statement of a box
+(cofferctl scope prove). FILE may be - for an export on standard input.
 
   --key KEY      a key that must have signed the last checkpoint: its
                  fingerprint (64 hexadecimal digits) or its verifier line, as
@@ -65,6 +67,9 @@ func run(args []string, stdin *os.File, stdout, stderr io.Writer) int {
 	if err != nil {
 		fmt.Fprintf(stderr, "cofferverify: %v\n\n%s", err, usage)
 		return exitUsage
+	}
+	if text, err := statement(o.file); text != nil || err != nil {
+		return showStatement(stdout, stderr, o, text, err)
 	}
 	report, err := verify(o, stdin, stderr)
 	if err != nil {

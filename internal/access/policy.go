@@ -72,6 +72,7 @@ const (
 	AuthorityRead      Action = "authority.read"
 	AuthorityWrite     Action = "authority.write"
 	StoreVerify        Action = "store.verify"
+	ScopeProve         Action = "scope.prove"
 	StoreOpen          Action = "store.open"
 	StoreClose         Action = "store.close"
 	StoreClock         Action = "store.clock"

@@ -138,7 +138,7 @@ func TestParseRefuses(t *testing.T) {
 // client nor amount.
 func TestITIsBlind(t *testing.T) {
 	allowed := []Action{
-		SessionClose, PageRead, BoxStatus, TerminalStatus, TerminalWrite, CustodyRead, CustodyWrite, StoreVerify, StoreCompact, StoreAcceptLoss,
+		SessionClose, PageRead, BoxStatus, TerminalStatus, TerminalWrite, CustodyRead, CustodyWrite, StoreVerify, ScopeProve, StoreCompact, StoreAcceptLoss,
 		SealRead, SealWrite, RecoveryRead, RecoveryTest, KeyRotate, BackupRead, BackupWrite, BackupVerify, BackupDrill,
 		BooksCheck, AuditTail, AuditVerify, AuditCheckpoint, AuditWitness,
 	}

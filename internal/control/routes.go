@@ -111,6 +111,7 @@ func (s *Server) routes() map[string]http.HandlerFunc {
 		"GET /v1/status":            question(s, access.BoxStatus, o.Status),
 		"GET /v1/doctor":            question(s, access.BoxStatus, o.Doctor),
 		"POST /v1/verify":           question(s, access.StoreVerify, o.Verify),
+		"POST /v1/scope/prove":      question(s, access.ScopeProve, o.ProveScope),
 		"GET /v1/seal":              question(s, access.SealRead, o.SealState),
 		"POST /v1/seal/unlock":      answer(s, access.StoreOpen, s.unlock),
 		"POST /v1/seal/reseal":      answer(s, access.SealWrite, o.Reseal),

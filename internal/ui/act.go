@@ -26,7 +26,7 @@ var actNames = map[access.Action]string{
 	access.BoxStatus: "looked at the box", access.TerminalStatus: "looked at the terminals", access.TerminalLock: "blocked a terminal", access.TerminalAttach: "plugged a terminal in or out",
 	access.TerminalWrite: "changed a terminal", access.CustodyRead: "looked at the register of devices", access.CustodyWrite: "changed the register of devices", access.CustodyPolicy: "set the policy of inspections",
 	access.AuthorityRead: "read the box's authority", access.AuthorityWrite: "made the box's authority",
-	access.StoreClose: "stopped in order", access.StoreClock: "saw the clock set", access.StoreVerify: "verified the store", access.StoreOpen: "opened the store", access.StoreAnchor: "anchored the store",
+	access.StoreClose: "stopped in order", access.StoreClock: "saw the clock set", access.StoreVerify: "verified the store", access.ScopeProve: "searched the box for card numbers", access.StoreOpen: "opened the store", access.StoreAnchor: "anchored the store",
 	access.StoreCompact: "compacted the store", access.StoreRestore: "restored the store", access.StoreRetire: "retired the box",
 	access.StoreAcceptLoss: "accepted that a commit is lost",
 	access.SealRead:        "looked at the seal", access.SealWrite: "sealed anew", access.RecoveryMake: "made a recovery sheet",

@@ -44,6 +44,7 @@ type tableCore struct {
 	private bool
 	indexes []string
 	keysOf  func(record) ([][]string, error) // values per index
+	rowOf   func(record) (any, error)        // the typed row
 }
 
 func (c *tableCore) core() *tableCore { return c }
@@ -83,6 +84,7 @@ func newJournal[S, P any](b Bucket, ix []Index[S, P]) Journal[S, P] {
 		}
 		return j.values(row), nil
 	}
+	j.rowOf = func(r record) (any, error) { return j.decode(r) }
 	return j
 }
 
