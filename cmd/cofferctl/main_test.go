@@ -20,6 +20,7 @@ import (
 	"coffer/firmware-config"
 	"coffer/internal/access"
 	"coffer/internal/access/accesstest"
+	"coffer/internal/audit"
 	"coffer/internal/books"
 	"coffer/internal/control"
 	"coffer/internal/ops"
@@ -118,7 +119,8 @@ type boxes struct {
 	mu sync.Mutex // scripts run side by side; starting needs the test's TPM
 }
 
-// daemon starts a control server: daemon starting|sealed|empty|halved|serving|damaged|nobody.
+// daemon starts a control server: daemon starting|sealed|empty|halved|serving|damaged|nobody; one that
+// serves has a card number in its trail.
 func (b *boxes) daemon(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: daemon STATE")
@@ -166,7 +168,11 @@ func (b *boxes) box(ts *testscript.TestScript, state string) *ops.Ops {
 	case "halved":
 		o.Sealed(vault.ErrNoStore)
 	default:
-		b.open(ts, o, k, filepath.Join(dir, "store"))
+		v := b.open(ts, o, k, filepath.Join(dir, "store"))
+		if state == "serving" {
+			r := access.Request{Agent: accesstest.Agent(access.FrontDesk), Action: access.PageRead, Entity: access.None, Purpose: access.Operations}
+			ts.Check(v.Record(context.Background(), r, audit.OK, audit.Detail{Key: "note", Value: "4111 1111 1111 1111"}))
+		}
 	}
 	if state == "damaged" {
 		ts.Check(damage(filepath.Join(dir, "store")))
@@ -175,7 +181,7 @@ func (b *boxes) box(ts *testscript.TestScript, state string) *ops.Ops {
 }
 
 // open creates a store with books and opens it for business.
-func (b *boxes) open(ts *testscript.TestScript, o *ops.Ops, k *seal.Key, dir string) {
+func (b *boxes) open(ts *testscript.TestScript, o *ops.Ops, k *seal.Key, dir string) *vault.Vault {
 	v, err := vault.Create(context.Background(), accesstest.System("test"),
 		vault.Options{Dir: dir, Key: k, Tables: append(books.Tables(), ops.Tables()...), MapBytes: 1 << 30})
 	ts.Check(err)
@@ -190,6 +196,7 @@ func (b *boxes) open(ts *testscript.TestScript, o *ops.Ops, k *seal.Key, dir str
 		Vault: v, Books: store, Seal: k.Status(), Terminals: []*terminal.Terminal{away},
 		Certificate: func() time.Time { return time.Now().AddDate(0, 0, 60) },
 	}))
+	return v
 }
 
 // damage flips a bit in every page of the store's file beyond the head pages.
