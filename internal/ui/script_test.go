@@ -114,6 +114,28 @@ func TestAmountsAreCheckedAndKept(t *testing.T) {
 	}
 }
 
+// After a decline that the bank will never take back, the same card is not
+// offered again: another card or cash is.
+func TestDeclineForEverOffersNoSameCard(t *testing.T) {
+	c := newClinic(t, sim.Options{})
+	desk := c.signIn("desk")
+	path := desk.payNatively(c, 0, "card", url.Values{"amount": {"100.43"}}).url.Path
+	page := desk.until(path, "Do not try this card again")
+	if strings.Contains(page.body, "Try again") || !strings.Contains(page.body, ">Another card or cash</a>") || !strings.Contains(page.body, "will never approve it") {
+		t.Errorf("%s", page.body)
+	}
+	again := "/clients/" + c.clients[0].ID.String() + "/pay"
+	if !strings.Contains(page.body, `href="`+again) {
+		t.Fatalf("no way to another card:\n%s", page.body)
+	}
+	if a := desk.payNatively(c, 0, "cash", nil); !strings.Contains(a.body, "Paid in cash") {
+		t.Errorf("cash: %d\n%s", a.status, a.body)
+	}
+	if c.charged() != 0 {
+		t.Errorf("the terminal charged %v", c.charged())
+	}
+}
+
 // Every end of a card payment has its words and its next step.
 func TestEveryEndHasItsWords(t *testing.T) {
 	for name, try := range map[string]struct {

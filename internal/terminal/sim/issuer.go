@@ -14,6 +14,7 @@ const (
 	Approve   Ruling = "approve"   // host code 00
 	Decline   Ruling = "decline"   // host code 05, do not honour
 	NoFunds   Ruling = "funds"     // host code 51, insufficient funds
+	Stolen    Ruling = "stolen"    // host code 43, stolen card: it must never be tried again
 	Half      Ruling = "half"      // host code 10: half of the amount is approved
 	Slow      Ruling = "slow"      // host code 00, after Options.SlowHost
 	Unreached Ruling = "host-down" // no host answers: device code 100007, nothing is charged
@@ -25,10 +26,10 @@ type Rule struct {
 	Do    Ruling `json:"do"`
 }
 
-// DefaultRules decide by cents that no fee list has: .41 is declined, .51 has
-// no funds, .61 is approved in half, .68 is slow, .91 does not reach the host.
+// DefaultRules decide by cents that no fee list has: .41 is declined, .43 is
+// declined for ever, .51 has no funds, .61 is approved in half, .68 is slow, .91 does not reach the host.
 func DefaultRules() []Rule {
-	return []Rule{{41, Decline}, {51, NoFunds}, {61, Half}, {68, Slow}, {91, Unreached}}
+	return []Rule{{41, Decline}, {43, Stolen}, {51, NoFunds}, {61, Half}, {68, Slow}, {91, Unreached}}
 }
 
 // NoRules lets every amount pass.
@@ -86,6 +87,7 @@ const (
 	partly                // less than was asked for
 	declined              // do not honour
 	noFunds               // insufficient funds
+	stolen                // stolen card
 	noOriginal            // the issuer knows nothing of what the void or refund names
 	alreadyVoided         // what the void names does not stand any more
 	overOriginal          // the refund is more than what stands of the original
@@ -98,7 +100,7 @@ const (
 
 // endingWords say an ending to the person in front of the device.
 var endingWords = map[ending]string{
-	approved: "Approved", partly: "Approved in part", declined: "Declined", noFunds: "Declined: no funds",
+	approved: "Approved", partly: "Approved in part", declined: "Declined", noFunds: "Declined: no funds", stolen: "Declined: do not use this card again",
 	noOriginal: "Not found", alreadyVoided: "Voided already", overOriginal: "More than was paid",
 	localDuplicate: "Duplicate", hostDuplicate: "Duplicate at the bank", unreached: "The bank cannot be reached",
 	timedOut: "No card was presented", aborted: "Cancelled",
@@ -173,6 +175,8 @@ func (s *Sim) judge(t *tx, r Ruling) verdict {
 		return verdict{end: declined}
 	case NoFunds:
 		return verdict{end: noFunds}
+	case Stolen:
+		return verdict{end: stolen}
 	case Unreached:
 		return verdict{end: unreached}
 	}

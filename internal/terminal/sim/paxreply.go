@@ -25,6 +25,7 @@ var paxSayings = map[ending]saying{
 	partly:         {codeOK, "OK", "10", "PARTIAL APPROVAL"},
 	declined:       {codeDecline, "DECLINE", "05", "DO NOT HONOR"},
 	noFunds:        {codeOK, "OK", "51", "INSUFF FUNDS"},
+	stolen:         {codeDecline, "DECLINE", "43", "STOLEN CARD"},
 	noOriginal:     {codeDecline, "DECLINE", "12", "ORIGINAL NOT FOUND"},
 	alreadyVoided:  {codeDecline, "DECLINE", "12", "ALREADY VOIDED"},
 	overOriginal:   {codeDecline, "DECLINE", "12", "EXCEEDS ORIGINAL"},

@@ -23,6 +23,7 @@ var simplifySayings = map[ending]simplifySaying{
 	partly:         {"0000", "COMPLETE", "10", "PARTIAL APPROVAL"},
 	declined:       {"0060", "DECLINED", "05", "DO NOT HONOR"},
 	noFunds:        {"0060", "DECLINED", "51", "INSUFF FUNDS"},
+	stolen:         {"0060", "DECLINED", "43", "STOLEN CARD"},
 	noOriginal:     {"0007", "NO MATCHING RECORDS", "", ""},
 	alreadyVoided:  {"0060", "DECLINED", "12", "ALREADY VOIDED"},
 	overOriginal:   {"0060", "DECLINED", "12", "EXCEEDS ORIGINAL"},
@@ -72,7 +73,7 @@ func (p *simplifyTerminal) result(t *tx, v verdict, line Truth) {
 	if line.LastFour != "" && v.original == nil {
 		p.account(reply, line)
 	}
-	if v.end == declined || v.end == noFunds {
+	if v.end == declined || v.end == noFunds || v.end == stolen {
 		p.refused[t.ref] = reply.Append(nil)
 	}
 	p.answer(t, reply)

@@ -26,6 +26,7 @@ var upaSayings = map[ending]upaSaying{
 	partly:         {"", "", "10", "PARTIAL APPROVAL"},
 	declined:       {"", "", "05", "DO NOT HONOR"},
 	noFunds:        {"", "", "51", "INSUFF FUNDS"},
+	stolen:         {"", "", "43", "STOLEN CARD"},
 	noOriginal:     {"REF001", "REFERENCE NOT FOUND", "", ""},
 	alreadyVoided:  {"REF002", "ALREADY VOIDED", "", ""},
 	overOriginal:   {"REF003", "EXCEEDS ORIGINAL", "", ""},
