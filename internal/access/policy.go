@@ -53,6 +53,7 @@ const (
 	DrawerRead         Action = "drawer.read"
 	DrawerOpen         Action = "drawer.open"
 	DrawerDrop         Action = "drawer.drop"
+	DrawerTakeBack     Action = "drawer.takeback"
 	DrawerCount        Action = "drawer.count"
 	BatchState         Action = "batch.state"
 	SheetRead          Action = "sheet.read"

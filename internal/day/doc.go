@@ -8,6 +8,10 @@
 // what a drawer should hold. What a count is over or short is posted at once
 // (6120); one recount is allowed, and both stay.
 //
+// A drop of today that is on no sheet yet can be taken back, with a reason, by
+// the cashier who made it: its entries are reversed, and the drawer is counted
+// again.
+//
 // A day sheet is a fold of the journal and of nothing else that could be
 // retold: of the entries after those of the sheet before, up to the last that
 // was recorded on its day. So every entry stands on exactly one sheet. What is

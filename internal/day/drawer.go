@@ -36,9 +36,10 @@ type Counted struct {
 
 // Mine is what a cashier is told of the own drawer.
 type Mine struct {
-	MayOpen  bool      // it has no float yet
-	MayCount bool      // it has moved, or may be counted a second time
-	Counts   []Counted // since it last moved, oldest first
+	MayOpen  bool          // it has no float yet
+	MayCount bool          // it has moved, or may be counted a second time
+	Counts   []Counted     // since it last moved, oldest first
+	Drops    []DroppedCash // of today, on no sheet yet, the newest first
 }
 
 // Open puts a float into the cashier's own drawer, out of the bank. The same
@@ -295,6 +296,13 @@ func (d *Day) Mine(ctx context.Context, agent access.Agent) (Mine, error) {
 		}
 		floated, err := hasFloat(tx, agent.Name())
 		m.MayOpen = !floated
+		if err != nil {
+			return err
+		}
+		list, err := drops(tx)
+		for _, one := range list {
+			m.Drops = append(m.Drops, one.DroppedCash)
+		}
 		return err
 	})
 	return m, err

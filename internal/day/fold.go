@@ -36,13 +36,14 @@ const (
 	Deposited  Class = "deposit"    // checks to the bank; less what it took back
 	Floated    Class = "float"
 	Dropped    Class = "drop"
+	Undropped  Class = "drop.reversal" // drops taken back
 	OverShort  Class = "over-short"
 	Moved      Class = "other" // credit applied and the like: no money came or went
 )
 
 // classes are all classes, in the order of a sheet.
 var classes = []Class{
-	PaidCard, PaidCash, PaidCheck, Voided, Returned, Refunded, Charged, Uncharged, Adjusted, WrittenOff, Deposited, Floated, Dropped, OverShort, Moved,
+	PaidCard, PaidCash, PaidCheck, Voided, Returned, Refunded, Charged, Uncharged, Adjusted, WrittenOff, Deposited, Floated, Dropped, Undropped, OverShort, Moved,
 }
 
 // reasonReturned is the reason of the reversal of a check that the bank
@@ -82,7 +83,9 @@ func classOf(e, origin ledger.Entry) Class {
 		return Voided
 	case class == Charged:
 		return Uncharged
-	case class == Adjusted || class == WrittenOff:
+	case class == Dropped:
+		return Undropped
+	case class == Adjusted || class == WrittenOff || class == OverShort:
 		return class
 	}
 	return Moved
@@ -100,7 +103,7 @@ func amountOf(class Class, e ledger.Entry) money.Amount {
 		}
 	}
 	switch class {
-	case PaidCard, PaidCash, PaidCheck, Floated, OverShort:
+	case PaidCard, PaidCash, PaidCheck, Floated, Undropped, OverShort:
 		return in
 	case Voided, Returned, Refunded, Deposited, Dropped:
 		return -in
@@ -232,7 +235,7 @@ func (d *Drawer) add(e books.Numbered, class Class, amount money.Amount) {
 		part = &d.Float
 	case PaidCash:
 		part = &d.Taken
-	case Dropped:
+	case Dropped, Undropped:
 		part = &d.Dropped
 	case OverShort:
 		part = &d.Difference

@@ -29,7 +29,8 @@ type model struct {
 	floated  map[string]bool
 	used     map[string]bool // since the last seal
 	paid     []cashPaid
-	clearing money.Amount // since the terminal's last batch
+	dropped  []cashDropped // on no sheet, of today
+	clearing money.Amount  // since the terminal's last batch
 	sheets   uint64
 	entries  uint64 // on sheets so far
 }
@@ -45,6 +46,13 @@ type cashPaid struct {
 	id     ident.ID[ident.Attempt]
 	who    string
 	amount money.Amount
+}
+
+// cashDropped is a drop that may be taken back.
+type cashDropped struct {
+	id           ident.ID[ident.Entry]
+	who          string
+	amount, over money.Amount
 }
 
 func (m *model) note(class Class, amount money.Amount, late bool) {
@@ -156,12 +164,52 @@ func (r *trial) Refund(*rapid.T) {
 func (r *trial) Drop(*rapid.T) {
 	who, amount := r.cashier(), r.amount()
 	r.must(r.w.d.Drop(context.Background(), r.w.people[who], command(), amount))
-	if over := amount - r.m.drawer[who]; over > 0 {
+	over := max(amount-r.m.drawer[who], 0)
+	if over > 0 {
 		r.m.note(OverShort, over, r.late())
 		r.m.drawer[who] += over
 	}
 	r.m.note(Dropped, amount, r.late())
 	r.m.drawer[who] -= amount
+	mine, err := r.w.d.Mine(context.Background(), r.w.people[who])
+	r.must(err)
+	if len(mine.Drops) == 0 || mine.Drops[0].Amount != amount || mine.Drops[0].Back {
+		r.Fatalf("%s dropped %v and is shown %+v", who, amount, mine.Drops)
+	}
+	r.m.dropped = append(r.m.dropped, cashDropped{mine.Drops[0].Entry, who, amount, over})
+}
+
+// TakeBack takes a drop back, twice: the second time does nothing. A colleague
+// cannot.
+func (r *trial) TakeBack(*rapid.T) {
+	if len(r.m.dropped) == 0 {
+		r.Skip("nothing to take back")
+	}
+	i := rapid.IntRange(0, len(r.m.dropped)-1).Draw(r.T, "drop")
+	d, ctx := r.m.dropped[i], context.Background()
+	other := map[string]string{"rosa": "omar", "omar": "rosa"}[d.who]
+	if err := r.w.d.TakeBack(ctx, r.w.people[other], d.id, BackTwice); err != ErrNoDrop {
+		r.Fatalf("%s took back what %s dropped: %v", other, d.who, err)
+	}
+	for range 2 {
+		r.must(r.w.d.TakeBack(ctx, r.w.people[d.who], d.id, BackMistyped))
+	}
+	r.m.dropped = slices.Delete(r.m.dropped, i, i+1)
+	r.m.note(Undropped, d.amount, r.late())
+	if d.over > 0 {
+		r.m.note(OverShort, -d.over, r.late())
+	}
+	r.m.moved(d.who, d.amount-d.over)
+}
+
+// gone demands that no drop of the model can be taken back any more.
+func (r *trial) gone() {
+	for _, d := range r.m.dropped {
+		if err := r.w.d.TakeBack(context.Background(), r.w.people[d.who], d.id, BackKept); err != ErrNoDrop {
+			r.Fatalf("a drop was taken back too late: %v", err)
+		}
+	}
+	r.m.dropped = nil
 }
 
 func (r *trial) Count(*rapid.T) {
@@ -233,6 +281,7 @@ func (r *trial) Tomorrow(*rapid.T) {
 		r.Skip("the day is not sealed")
 	}
 	r.w.now = r.w.now.Add(24 * time.Hour)
+	r.gone()
 }
 
 func (r *trial) Seal(*rapid.T) {
@@ -244,6 +293,7 @@ func (r *trial) Seal(*rapid.T) {
 	r.must(err)
 	if d.Nothing { // late items wait for tomorrow's sheet
 		r.w.now = r.w.now.Add(24 * time.Hour)
+		r.gone()
 		return
 	}
 	n, err := r.w.d.Seal(ctx, vera, d.Day)
@@ -257,6 +307,7 @@ func (r *trial) Seal(*rapid.T) {
 	s, err := r.w.d.Read(ctx, vera, n)
 	r.must(err)
 	r.compare(s)
+	r.gone()
 	r.m.happened, r.m.used = nil, map[string]bool{}
 	r.m.sheets, r.m.entries = n, s.Last
 }

@@ -159,7 +159,7 @@ type Drawer struct {
 	Float      money.Amount `cbor:"3,keyasint"`
 	Taken      money.Amount `cbor:"4,keyasint"`
 	Given      money.Amount `cbor:"5,keyasint"` // negative
-	Dropped    money.Amount `cbor:"6,keyasint"` // negative
+	Dropped    money.Amount `cbor:"6,keyasint"` // negative; less what was taken back
 	Difference money.Amount `cbor:"7,keyasint"` // over is positive
 	Closing    money.Amount `cbor:"8,keyasint"`
 	Moved      uint64       `cbor:"9,keyasint"` // entry that moved it last, drops and differences apart; 0: none

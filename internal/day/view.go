@@ -124,7 +124,7 @@ func (due *Due) hold(s *Sheet, today bool) {
 	}
 	if len(due.Missing) > 0 {
 		blind := func(t Total) bool {
-			return slices.Contains([]Class{PaidCash, Voided, Floated, Dropped, OverShort}, t.Class)
+			return slices.Contains([]Class{PaidCash, Voided, Floated, Dropped, Undropped, OverShort}, t.Class)
 		}
 		due.Sheet.Totals = slices.DeleteFunc(due.Sheet.Totals, blind)
 		due.Sheet.Accounts = nil

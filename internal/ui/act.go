@@ -20,7 +20,7 @@ var actNames = map[access.Action]string{
 	access.AccountAdjust: "adjusted an account",
 	access.CheckRead:     "looked at the checks", access.CheckDeposit: "deposited checks", access.CheckReturn: "recorded a returned check",
 	access.DrawerRead: "looked at the own drawer", access.DrawerOpen: "put a float into the drawer", access.DrawerDrop: "took cash out for the bank",
-	access.DrawerCount: "counted the drawer", access.BatchState: "stated a terminal's totals", access.SheetRead: "read the day sheets",
+	access.DrawerTakeBack: "took a drop of cash back", access.DrawerCount: "counted the drawer", access.BatchState: "stated a terminal's totals", access.SheetRead: "read the day sheets",
 	access.DaySeal: "closed a day", access.DaySign: "signed a day sheet", access.WorkResolve: "explained a difference",
 	access.BooksRead: "read the books", access.BooksSetup: "set up the books", access.BooksCheck: "checked the books",
 	access.BoxStatus: "looked at the box", access.TerminalStatus: "looked at the terminals", access.TerminalLock: "blocked a terminal", access.TerminalAttach: "plugged a terminal in or out",

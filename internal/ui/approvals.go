@@ -42,6 +42,22 @@ var approvalDone = map[string]string{
 	"approve": "It is approved. Who asked for it can carry it out now.", "post": "It is approved and posted.", "refuse": "It is refused, and ends here.", "withdraw": "It is withdrawn.",
 }
 
+// toApprove returns how many acts wait for the agent's decision; none for who
+// may not approve.
+func (s *server) toApprove(c *call) (int, error) {
+	if !c.agent.May(access.ActApprove) {
+		return 0, nil
+	}
+	list, err := s.Acts.Open(c.Request().Context(), c.agent)
+	n := 0
+	for _, act := range list {
+		if act.State == duty.Proposed && !act.Mine {
+			n++
+		}
+	}
+	return n, err
+}
+
 // GET /approvals
 func (s *server) approvals(c *call) error {
 	v, err := s.approvalsView(c)

@@ -21,6 +21,7 @@ const rowsShown = 50
 type trialView struct {
 	AsOf            string
 	Problem         string
+	Approvals       int // acts that wait for this person's decision
 	Rows            []trialRow
 	Debits, Credits string
 	Balanced        string
@@ -71,6 +72,9 @@ func (s *server) trial(c *call) error {
 	}
 	balance, err := s.Books.TrialBalance(c.Request().Context(), c.agent, asOf)
 	if err != nil {
+		return err
+	}
+	if v.Approvals, err = s.toApprove(c); err != nil {
 		return err
 	}
 	v.AsOf, v.Debits, v.Credits = asOf.String(), balance.Debit.String(), balance.Credit.String()

@@ -16,16 +16,17 @@ import (
 
 // daysView is the day that is to be closed next, and the register of sheets.
 type daysView struct {
-	Due     string // the date in words; empty: nothing waits
-	Day     string // for the form to send back
-	Missing string // cashiers who must count first
-	MaySeal bool
-	Own     bool // the one who asks took money on it
-	Sheet   sheetBody
-	Work    []workRow
-	Reasons []choice
-	Sealed  []sealedRow
-	Problem string
+	Due       string // the date in words; empty: nothing waits
+	Day       string // for the form to send back
+	Missing   string // cashiers who must count first
+	MaySeal   bool
+	Approvals int  // acts that wait for this person's decision
+	Own       bool // the one who asks took money on it
+	Sheet     sheetBody
+	Work      []workRow
+	Reasons   []choice
+	Sealed    []sealedRow
+	Problem   string
 }
 
 // sheetBody is what a sheet says, sealed or not.
@@ -76,7 +77,7 @@ var classNames = map[day.Class]string{
 	day.PaidCard: "Card payments", day.PaidCash: "Cash payments", day.PaidCheck: "Check payments", day.Voided: "Voids",
 	day.Returned: "Checks returned by the bank", day.Refunded: "Refunds", day.Charged: "Charges", day.Uncharged: "Charges taken back",
 	day.Adjusted: "Adjustments", day.WrittenOff: "Write-offs", day.Deposited: "Checks deposited", day.Floated: "Floats put into drawers",
-	day.Dropped: "Cash taken out for the bank", day.OverShort: "Drawers over or short", day.Moved: "Credit moved",
+	day.Dropped: "Cash taken out for the bank", day.Undropped: "Cash taken out by mistake, taken back", day.OverShort: "Drawers over or short", day.Moved: "Credit moved",
 }
 
 // reasonWords say why a terminal's total differed.
@@ -109,6 +110,9 @@ func (s *server) daysView(c *call) (daysView, error) {
 		return daysView{}, err
 	}
 	v := daysView{MaySeal: c.agent.May(access.DaySeal), Own: due.Own, Missing: strings.Join(due.Missing, ", ")}
+	if v.Approvals, err = s.toApprove(c); err != nil {
+		return daysView{}, err
+	}
 	if !due.Nothing {
 		v.Due, v.Day, v.Sheet = longDate(due.Day), due.Day.String(), s.sheetBody(due.Sheet)
 	}

@@ -112,6 +112,12 @@ func TestDayInTheBrowser(t *testing.T) {
 	}
 	b.key("Enter")
 	b.says("It agrees with the books.")
+	evaluate[any](b, `document.getElementById("drop").focus(); 0`)
+	b.write("91.73")
+	b.key("Enter")
+	b.says("Was it a mistake?")
+	b.accessible("drawer-drop")
+	b.fitsPhone("drawer-drop")
 	b.enter("/checks")
 	b.accessible("checks")
 	b.fitsPhone("checks")
@@ -139,4 +145,36 @@ func TestDayInTheBrowser(t *testing.T) {
 	b.picture("daysheet-paper")
 	b.enter("/days")
 	b.says("Today is closed.")
+}
+
+// A drop that was mistyped is taken back by its cashier and typed anew; both
+// stand in the books, and the drawer is counted again. Nobody else is offered
+// it, and a colleague's request changes nothing.
+func TestMistypedDropIsTakenBack(t *testing.T) {
+	c, desk := takenDay(t)
+	drop := func(amount string) answer {
+		return desk.post("/drawer/drop", desk.get("/drawer").fill(t, "/drawer/drop", url.Values{"drop": {amount}}))
+	}
+	page := drop("919.00")
+	path := "/drawer/drops/" + between(page.body, `action="/drawer/drops/`, `/back"`) + "/back"
+	form := page.fill(t, path, url.Values{"reason": {"because"}})
+	if a := desk.post(path, form); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "Choose why") {
+		t.Errorf("without a reason: %d\n%s", a.status, a.body)
+	}
+	form.Set("reason", "mistyped")
+	if a := c.signIn("ledgers").post(path, form); a.status != http.StatusForbidden {
+		t.Errorf("the accountant takes a drop back: %d", a.status)
+	}
+	for range 2 {
+		if a := desk.post(path, form); !strings.Contains(a.body, "It is taken back.") || !strings.Contains(a.body, "Taken back.") || strings.Contains(a.body, `action="`+path) {
+			t.Fatalf("%d\n%s", a.status, a.body)
+		}
+	}
+	drop("91.00")
+	if a := desk.count(t, url.Values{"p10000": {"1"}, "p25": {"2"}, "p10": {"2"}, "p1": {"3"}}); !strings.Contains(a.body, "It agrees with the books.") {
+		t.Errorf("%s", a.body)
+	}
+	if a := c.signIn("ledgers").get("/days"); !strings.Contains(a.body, "Cash taken out by mistake, taken back") {
+		t.Errorf("%s", a.body)
+	}
 }

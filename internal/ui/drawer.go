@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"coffer/internal/access"
+	"coffer/internal/books"
 	"coffer/internal/day"
 	"coffer/internal/fault"
 	"coffer/internal/ident"
@@ -22,6 +23,7 @@ type drawerView struct {
 	MayCount  bool
 	Rows      []pieceRow
 	Counts    []countRow
+	Drops     []dropRow
 	Float     string
 	Drop      string
 	Terminals []choice
@@ -36,6 +38,13 @@ type pieceRow struct{ ID, Words, Count string }
 // countRow is a count as its cashier may see it.
 type countRow struct{ When, Counted, Words string }
 
+// dropRow is cash taken out today, that may still be taken back.
+type dropRow struct {
+	ID, When, Amount string
+	Back             bool // it was taken back
+	Reasons          []choice
+}
+
 // batchForm is what a terminal's batch report says, as typed.
 type batchForm struct{ Number, Count, Amount string }
 
@@ -48,6 +57,7 @@ var pieceWords = map[money.Amount]string{
 // doneWords say what was done, by the word in the address.
 var doneWords = map[string]string{
 	"open": "The float is in your drawer.", "drop": "The cash is on its way to the bank.",
+	"back":  "It is taken back. Enter anew what you took out, if you took any, and count the drawer again.",
 	"batch": "The totals are recorded, and equal to the books.",
 	"work":  "The totals are recorded. They differ from the books; the accountant sees the difference on “Close the day”.",
 }
@@ -80,6 +90,9 @@ func (s *server) drawerView(c *call) (drawerView, error) {
 	for _, one := range mine.Counts {
 		v.Counts = append(v.Counts, countRow{s.moment(one.At), one.Counted.String(), countWords(one)})
 	}
+	for _, one := range mine.Drops {
+		v.Drops = append(v.Drops, dropRow{one.Entry.String(), s.clock(one.At), one.Amount.String(), one.Back, backChoices()})
+	}
 	if !c.agent.May(access.TerminalStatus) {
 		return v, nil
 	}
@@ -90,6 +103,19 @@ func (s *server) drawerView(c *call) (drawerView, error) {
 		}
 	}
 	return v, err
+}
+
+// backWords say why a drop is taken back.
+var backWords = map[books.Reason]string{
+	day.BackMistyped: "The amount was mistyped", day.BackTwice: "It was entered twice", day.BackKept: "The cash stayed in the drawer",
+}
+
+func backChoices() []choice {
+	var all []choice
+	for _, why := range day.BackReasons {
+		all = append(all, choice{ID: string(why), Name: backWords[why]})
+	}
+	return all
 }
 
 func pieceName(value money.Amount) string { return "p" + strconv.FormatInt(int64(value), 10) }
@@ -141,6 +167,19 @@ func (s *server) openDrawer(c *call) error { return s.moveCash(c, "float", "open
 
 // POST /drawer/drop
 func (s *server) dropCash(c *call) error { return s.moveCash(c, "drop", "drop", s.Day.Drop) }
+
+// POST /drawer/drops/:id/back takes a mistyped drop back. The drop itself makes
+// it idempotent: it is taken back once.
+func (s *server) takeDropBack(c *call) error {
+	id, err := ident.Parse[ident.Entry](c.Param("id"))
+	if err == nil {
+		err = s.Day.TakeBack(c.Request().Context(), c.agent, id, books.Reason(c.FormValue("reason")))
+	}
+	if err != nil {
+		return s.drawerAgain(c, err)
+	}
+	return c.Redirect(http.StatusSeeOther, "/drawer?done=back")
+}
 
 // cashMove puts cash into a drawer or takes it out.
 type cashMove func(context.Context, access.Agent, ident.ID[ident.Command], money.Amount) error

@@ -93,6 +93,14 @@ func TestGivingBackIsRefused(t *testing.T) {
 	form.Set("amount", "10.00")
 	waits := desk.post(paid+"/give-back", form)
 	act := between(waits.body, `action="/approvals/`, `/withdraw`)
+	for who, home := range map[string]string{"ledgers": "/books", "owner": "/days"} {
+		if a := c.signIn(who).get("/"); a.url.Path != home || !strings.Contains(a.body, "One waits for your approval.") {
+			t.Errorf("%s starts at %s and is not told what waits", who, a.url.Path)
+		}
+		if a := desk.get("/today"); a.status != http.StatusOK || strings.Contains(a.body, "waits for your approval") {
+			t.Errorf("the desk: %d", a.status)
+		}
+	}
 	for _, word := range []string{"approve", "refuse"} {
 		if a := desk.post("/approvals/"+act+"/"+word, waits.fill(t, "/sign-out", nil)); a.status != http.StatusForbidden {
 			t.Errorf("the desk can %s: %d", word, a.status)

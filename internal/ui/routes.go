@@ -85,6 +85,7 @@ var routes = []route{
 	{method: post, path: "/drawer/open", action: access.DrawerOpen, handler: (*server).openDrawer},
 	{method: post, path: "/drawer/count", action: access.DrawerCount, handler: (*server).countDrawer},
 	{method: post, path: "/drawer/drop", action: access.DrawerDrop, handler: (*server).dropCash},
+	{method: post, path: "/drawer/drops/:id/back", action: access.DrawerTakeBack, handler: (*server).takeDropBack},
 	{method: post, path: "/drawer/batch", action: access.BatchState, handler: (*server).stateBatch},
 	{method: get, path: "/checks", action: access.CheckRead, handler: (*server).checks},
 	{method: post, path: "/checks/deposit", action: access.CheckDeposit, handler: (*server).depositChecks},

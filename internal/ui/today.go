@@ -19,6 +19,7 @@ type todayView struct {
 	Find          findView
 	Terminals     []till.TerminalStatus
 	Open          int // payments that wait for somebody
+	Approvals     int // acts that wait for this person's decision
 	Therapists    []choice
 	DueOnly       bool
 	Rows          []todayRow
@@ -48,6 +49,9 @@ func (s *server) today(c *call) error {
 		return err
 	}
 	if v.Open, err = s.waiting(c); err != nil {
+		return err
+	}
+	if v.Approvals, err = s.toApprove(c); err != nil {
 		return err
 	}
 	focusRow(v.Rows) // not when the list is read again: the focus stays where it is
