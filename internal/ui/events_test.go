@@ -182,6 +182,10 @@ func (c *clinic) goodIdentifiers() map[string]string {
 			good[row.Path] = c.terminals[0].Status().ID.String()
 		case strings.Contains(row.Path, "/devices/"):
 			good[row.Path] = between(c.signIn("boxes").get("/terminals").body, `href="/devices/`, `"`)
+		case strings.Contains(row.Path, "/drawer/drops/"):
+			drawer := desk.get("/drawer")
+			dropped := desk.post("/drawer/drop", drawer.fill(c.t, "/drawer/drop", url.Values{"drop": {"1.00"}}))
+			good[row.Path] = between(dropped.body, `action="/drawer/drops/`, "/back")
 		case strings.Contains(row.Path, "/approvals/"):
 			good[row.Path] = between(desk.get("/approvals").body, `action="/approvals/`, "/withdraw")
 		case strings.Contains(row.Path, "/checks/"):
