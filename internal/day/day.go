@@ -44,8 +44,10 @@ var (
 	// ErrCommand: the request carries no command identifier, or one that was
 	// used for something else.
 	ErrCommand = fault.New(fault.Invalid, "This form is incomplete, or was used before for something else. Reload the page and send it again.")
-	// ErrAmount: the amount is zero, negative or above money.Max.
+	// ErrAmount: the amount is zero or negative; of a batch, above money.Max.
 	ErrAmount = fault.New(fault.Invalid, "Enter an amount in dollars and cents, more than 0.00.")
+	// ErrMove: a float or drop of more than moveMax.
+	ErrMove = fault.New(fault.Invalid, "That is more cash than goes in or out at once, %v. Check the amount, or enter it in parts.", moveMax)
 	// ErrOpen: the drawer has its float already.
 	ErrOpen = fault.New(fault.Conflict, "Your drawer has its float already. Count it before you put in another.")
 	// ErrPieces: a count names no known note or coin, or one twice.

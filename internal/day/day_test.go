@@ -366,7 +366,7 @@ func TestRefusals(t *testing.T) {
 	var none ident.ID[ident.Command]
 	w.refused(w.d.Open(ctx, rosa, none, 1), ErrCommand)
 	w.refused(w.d.Open(ctx, rosa, command(), 0), ErrAmount)
-	w.refused(w.d.Drop(ctx, rosa, command(), money.Max+1), ErrAmount)
+	w.refused(w.d.Drop(ctx, rosa, command(), moveMax+1), ErrMove)
 	for _, p := range [][]Pieces{{{3, 1}}, {{1, 1}, {1, 1}}, {{100_00, 1 << 31}}} {
 		if _, err := w.d.Count(ctx, rosa, command(), p); err != ErrPieces {
 			t.Errorf("%v: %v", p, err)

@@ -97,11 +97,18 @@ func check(command ident.ID[ident.Command], amount money.Amount) error {
 	switch {
 	case command.IsZero():
 		return ErrCommand
-	case amount <= 0 || amount > money.Max:
+	case amount <= 0:
 		return ErrAmount
+	case amount > moveMax:
+		return ErrMove
 	}
 	return nil
 }
+
+// moveMax is how much cash one float or drop may be. What is dropped beyond what
+// the drawer should hold is booked as over, so a slip of the finger must not
+// book just anything.
+const moveMax money.Amount = 5_000_00
 
 // move posts amount into a drawer (out of it when negative) against another
 // account.

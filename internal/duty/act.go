@@ -87,6 +87,7 @@ var acts = vault.NewTable(vault.BucketActs,
 	vault.NewIndex("id", func(r actRow) []string { return []string{r.Shared.ID.String()} }),
 	vault.NewIndex("command", func(r actRow) []string { return []string{r.Shared.Command.String()} }),
 	vault.NewIndex("client", func(r actRow) []string { return []string{r.Shared.Client.String()} }),
+	vault.NewIndex("staff", func(r actRow) []string { return []string{r.Shared.Staff.String()} }),
 	vault.NewIndex("open", func(r actRow) []string {
 		if !r.Shared.open() {
 			return nil
@@ -181,6 +182,23 @@ func SumAlone(tx *vault.Tx, client ident.ID[ident.Client], action access.Action,
 			return 0, err
 		}
 		if a := row.Shared; a.Action == action && a.Second == "" && a.State == Done && !a.At.Before(since) {
+			if sum, err = sum.Add(a.Amount); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return sum, nil
+}
+
+// SumOwn returns what the transaction's agent alone has done of an action since
+// an instant, or has begun.
+func SumOwn(tx *vault.Tx, action access.Action, since time.Time) (money.Amount, error) {
+	var sum money.Amount
+	for row, err := range acts.Find(tx, "staff", tx.Agent().StaffID().String()) {
+		if err != nil {
+			return 0, err
+		}
+		if a := row.Shared; a.Action == action && a.Second == "" && (a.State == Alone || a.State == Done) && !a.At.Before(since) {
 			if sum, err = sum.Add(a.Amount); err != nil {
 				return 0, err
 			}

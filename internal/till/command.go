@@ -59,7 +59,7 @@ type GiveBack struct {
 	// Kind is KindVoid, which takes the whole payment back while the terminal's
 	// batch is open, or KindRefund.
 	Kind     Kind
-	Amount   money.Amount             // of a refund
+	Amount   money.Amount             // of a refund; of a void the whole payment's, or zero
 	Terminal ident.ID[ident.Terminal] // of a card payment; zero: where it was made
 	Check    string                   // number of the clinic's own check
 	Reason   Reason

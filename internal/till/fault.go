@@ -42,6 +42,8 @@ var (
 	ErrTooLate = fault.New(fault.Conflict, "It is too late to cancel. Wait for the result; an approved payment can be voided.")
 	// ErrNotPayment: only an approved payment can be voided or refunded.
 	ErrNotPayment = fault.New(fault.Conflict, "Only an approved payment that was not voided can be given back.")
+	// ErrVoidPart: a void is of the whole payment.
+	ErrVoidPart = fault.New(fault.Invalid, "A void takes the whole payment back. To give back a part of it, choose the refund.")
 	// ErrRefundTooMuch: more than what is left of the payment.
 	ErrRefundTooMuch = fault.New(fault.Invalid, "That is more than what is left of this payment. Enter a smaller amount.")
 	// errNotYours: a proposal of what its proposer may not do at all.

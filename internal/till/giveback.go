@@ -115,6 +115,8 @@ func (t *Till) returning(tx *vault.Tx, in intent) (intent, error) {
 	switch {
 	case left == 0, in.kind == KindVoid && left != a.Approved:
 		return in, ErrNotPayment
+	case in.kind == KindVoid && in.amount != 0 && in.amount != left:
+		return in, ErrVoidPart
 	case in.kind == KindVoid:
 		in.amount = left
 	case in.amount > left:
@@ -162,7 +164,10 @@ func (t *Till) permitted(tx *vault.Tx, in intent) (intent, error) {
 		}
 		return in, err
 	}
-	if !t.alone(tx, in) {
+	switch alone, err := t.alone(tx, in); {
+	case err != nil:
+		return in, err
+	case !alone:
 		if err := duty.Apart(tx, duty.Proposer, access.ActApprove, []string{tx.Agent().Name()}, duty.ErrSecond); err != nil {
 			return in, err
 		}
@@ -173,12 +178,16 @@ func (t *Till) permitted(tx *vault.Tx, in intent) (intent, error) {
 }
 
 // alone reports whether one person may decide to give back.
-func (t *Till) alone(tx *vault.Tx, in intent) bool {
+func (t *Till) alone(tx *vault.Tx, in intent) (bool, error) {
 	if in.kind == KindRefund {
-		return in.of.Returned+in.amount <= t.limits.Refund
+		return in.of.Returned+in.amount <= t.limits.Refund, nil
 	}
-	own := in.of.Cashier == tx.Agent().Name() && civil.Of(in.of.At.In(tx.Now().Location())) == tx.Today()
-	return own && in.amount <= t.limits.Void
+	zone := tx.Now().Location()
+	if in.of.Cashier != tx.Agent().Name() || civil.Of(in.of.At.In(zone)) != tx.Today() {
+		return false, nil
+	}
+	sum, err := duty.SumOwn(tx, access.PaymentVoid, tx.Today().In(zone))
+	return sum+in.amount <= t.limits.Void, err
 }
 
 // actOf describes an intent to whoever approves it.

@@ -63,8 +63,9 @@ var doneWords = map[string]string{
 }
 
 var (
-	errCount  = fault.New(fault.Invalid, "Enter whole numbers of notes and coins. A field without one counts as none.")
-	errTotals = fault.New(fault.Invalid, "Enter the number of payments and the total as the batch report prints them.")
+	errCount   = fault.New(fault.Invalid, "Enter whole numbers of notes and coins. A field without one counts as none.")
+	errNoCount = fault.New(fault.Invalid, "Enter how many notes and coins there are. If the drawer is empty, enter 0 for one of them.")
+	errTotals  = fault.New(fault.Invalid, "Enter the number of payments and the total as the batch report prints them.")
 )
 
 // GET /drawer
@@ -227,6 +228,9 @@ func readPieces(c *call) ([]day.Pieces, error) {
 			return nil, errCount
 		}
 		pieces = append(pieces, day.Pieces{Value: value, Count: uint32(n)})
+	}
+	if len(pieces) == 0 {
+		return nil, errNoCount
 	}
 	return pieces, nil
 }

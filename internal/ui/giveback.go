@@ -95,7 +95,7 @@ func (s *server) giveBackView(c *call) (giveBackView, error) {
 // rule says what a person may decide alone.
 func (s *server) rule() string {
 	l := s.Till.Limits()
-	words := "You can void an own payment of today up to " + l.Void.String() + " alone"
+	words := "You can void own payments of today alone, up to " + l.Void.String() + " in all"
 	if l.Refund > 0 {
 		words += ", and refund up to " + l.Refund.String() + " of a payment"
 	}
@@ -151,6 +151,9 @@ func readGiveBack(c *call, id ident.ID[ident.Attempt]) (till.GiveBack, error) {
 	}
 	switch g.Kind {
 	case till.KindVoid:
+		if text := c.FormValue("amount"); text != "" {
+			g.Amount, err = money.Parse(text)
+		}
 	case till.KindRefund:
 		g.Amount, err = money.Parse(c.FormValue("amount"))
 	default:
