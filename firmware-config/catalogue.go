@@ -7,12 +7,16 @@ import (
 	"embed"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"coffer/internal/fault"
 	"coffer/internal/terminal/protocol"
@@ -94,6 +98,36 @@ func Open(dir fs.FS, key ed25519.PublicKey) (Catalogue, error) {
 		return Catalogue{}, fault.Wrap(err, fault.Invalid, "The directory of terminal profiles is refused: it is signed, but a file in it is not as it must be. The profiles that came with the program stay in force. Check it with cofferctl terminal lint, then sign it anew.")
 	}
 	return c, nil
+}
+
+// OpenDirectory is Open for a directory of this machine and the file of a public
+// key (PEM). A key that can't be read is ErrKey.
+func OpenDirectory(directory, keyFile string) (Catalogue, error) {
+	text, err := read(plainFiles(filepath.Dir(keyFile)), filepath.Base(keyFile))
+	if err != nil {
+		return Catalogue{}, ErrKey
+	}
+	key, err := ParseKey(text)
+	if err != nil {
+		return Catalogue{}, err
+	}
+	return Open(plainFiles(directory), key)
+}
+
+// plainFiles is a directory of which only regular files can be opened: a pipe or
+// device put there must not make anybody wait.
+type plainFiles string
+
+// Open opens a file of the directory.
+func (d plainFiles) Open(name string) (fs.File, error) {
+	f, err := os.OpenFile(filepath.Join(string(d), name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if fi, err := f.Stat(); err != nil || !fi.Mode().IsRegular() {
+		return nil, errors.Join(err, f.Close(), fs.ErrInvalid)
+	}
+	return f, nil
 }
 
 // read returns a file of the directory, of at most sizeMax bytes.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 
@@ -89,6 +90,46 @@ func TestSignedDirectory(t *testing.T) {
 
 // TestEveryProfileIsComplete: each has its allow list and its inspection, and
 // states nothing that nobody has verified.
+// TestDirectoryOfThisMachine: a pipe in the place of a file makes nobody wait.
+func TestDirectoryOfThisMachine(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, key := t.TempDir(), filepath.Join(t.TempDir(), "key.pem")
+	lay := func() {
+		t.Helper()
+		must(t, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), 0o600))
+		for name, f := range signed(private, nil) {
+			must(t, os.WriteFile(filepath.Join(dir, name), f.Data, 0o600))
+		}
+	}
+	lay()
+	if _, err := firmwareconfig.OpenDirectory(dir, key); err != nil {
+		t.Fatal(err)
+	}
+	for _, place := range []string{filepath.Join(dir, "manifest"), filepath.Join(dir, "manifest.sig"), key} {
+		must(t, os.Remove(place))
+		must(t, syscall.Mkfifo(place, 0o600))
+		if _, err := firmwareconfig.OpenDirectory(dir, key); err == nil {
+			t.Errorf("%s is a pipe and is taken", filepath.Base(place))
+		}
+		must(t, os.Remove(place))
+		lay()
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestEveryProfileIsComplete(t *testing.T) {
 	var c firmwareconfig.Catalogue
 	if err := c.Check(); err != nil {

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -89,11 +87,7 @@ func (c *cli) terminalLint() *cobra.Command {
 func (c *cli) lint(dir, keyFile string) error {
 	catalogue, err := firmwareconfig.Catalogue{}, error(nil)
 	if dir != "" {
-		var key ed25519.PublicKey
-		text, unread := os.ReadFile(keyFile)
-		if key, err = firmwareconfig.ParseKey(text); err == nil && unread == nil {
-			catalogue, err = firmwareconfig.Open(os.DirFS(dir), key)
-		}
+		catalogue, err = firmwareconfig.OpenDirectory(dir, keyFile)
 	}
 	if err == nil {
 		err = catalogue.Check()

@@ -125,15 +125,7 @@ func (c Config) catalogue() (firmwareconfig.Catalogue, error) {
 	if c.Profiles == (ProfilesConfig{}) {
 		return firmwareconfig.Catalogue{}, nil
 	}
-	text, err := os.ReadFile(c.Profiles.Key)
-	if err != nil {
-		return firmwareconfig.Catalogue{}, firmwareconfig.ErrKey
-	}
-	key, err := firmwareconfig.ParseKey(text)
-	if err != nil {
-		return firmwareconfig.Catalogue{}, err
-	}
-	return firmwareconfig.Open(os.DirFS(c.Profiles.Directory), key)
+	return firmwareconfig.OpenDirectory(c.Profiles.Directory, c.Profiles.Key)
 }
 
 // BackupConfig is one place to which backups go. The box only ever adds to it.

@@ -1,6 +1,7 @@
 package custody
 
 import (
+	"cmp"
 	"context"
 
 	"coffer/internal/access"
@@ -82,6 +83,9 @@ func first(errs ...error) error {
 
 // fresh returns a device of a profile that is not on the register yet.
 func (r *Register) fresh(tx *vault.Tx, serial, profile string) (device, error) {
+	if _, ok, err := devices.First(tx, indexSerial, serial); err != nil || ok {
+		return device{}, cmp.Or(err, error(ErrRetired)) // live found none
+	}
 	p, err := r.catalogue.Profile(profile)
 	if err != nil {
 		return device{}, ErrProfile

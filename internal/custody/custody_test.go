@@ -209,6 +209,8 @@ func TestShipments(t *testing.T) {
 	w.must(w.r.Return(t.Context(), w.it, id, "safe", a.Shipment))
 	w.must(w.r.Retire(t.Context(), w.it, id, "too old"))
 	w.refused(w.r.Move(t.Context(), w.it, id, "room 3", ""), custody.ErrStatus)
+	_, err = w.r.Pair(t.Context(), w.it, w.pairing(wire))
+	w.refused(err, custody.ErrRetired)
 	h, err := w.r.One(t.Context(), w.it, id)
 	w.must(err)
 	want := []custody.What{custody.GivenUp, custody.Returned, custody.Sent, custody.Moved, custody.Paired, custody.Received}

@@ -58,6 +58,7 @@ var (
 	ErrKnown      = fault.New(fault.Conflict, "A device with this serial number is on the register, and not where this needs it. Look at its page; a device that was sent away is returned first.")
 	ErrTaken      = fault.New(fault.Conflict, "Another device is deployed at this connection. Swap it for this one, or send it away first.")
 	ErrVacant     = fault.New(fault.Conflict, "No device is deployed at this connection, so there is nothing to swap. Pair the terminal.")
+	ErrRetired    = fault.New(fault.Conflict, "The device with this serial number was retired for ever and does not come back. Look at its page for the reason, and use another device.")
 	ErrStatus     = fault.New(fault.Conflict, "The device is not where this act needs it: reload its page to see where it is.")
 	ErrProfile    = fault.New(fault.Invalid, "Choose the model of the device from the list.")
 	ErrShipment   = fault.New(fault.Invalid, "Enter the tracking number of the shipment and the number of the tamper-evident bag, and confirm that the bag is whole and its number is the one that the sender stated. A device whose bag is not must not be used: tell the processor.")

@@ -14,7 +14,6 @@ import (
 	"coffer/internal/ident"
 	"coffer/internal/identity"
 	"coffer/internal/ledger"
-	"coffer/internal/money"
 	"coffer/internal/till"
 	"coffer/internal/vault"
 )

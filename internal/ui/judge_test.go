@@ -72,7 +72,7 @@ func TestJudgeAnyField(t *testing.T) {
 		if err := judgeForm(target, formKind, clean, "cookie"); err != nil {
 			t.Fatalf("%q: %v", clean, err)
 		}
-		switch name := rapid.SampledFrom([]string{"note", "csrf", "command", "password"}).Draw(t, "planted in"); rapid.IntRange(0, 3).Draw(t, "where") {
+		switch name := rapid.SampledFrom([]string{"note", "csrf", "command", "password"}).Draw(t, "planted in"); rapid.IntRange(0, 4).Draw(t, "where") {
 		case 0:
 			form.Add(name, card)
 		case 1:
@@ -81,6 +81,8 @@ func TestJudgeAnyField(t *testing.T) {
 			target += "?" + url.Values{name: {card}}.Encode()
 		case 3:
 			target += "/" + url.PathEscape(card)
+		case 4:
+			target += "?" + rapid.SampledFrom([]string{"x=;", "x=%zz"}).Draw(t, "broken") + strings.Join(strings.Fields(card), "-")
 		}
 		if err := judgeForm(target, formKind, form.Encode(), "cookie"); !errors.Is(err, pan.Err) {
 			t.Fatalf("%s %v: %v", target, form, err)

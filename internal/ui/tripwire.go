@@ -60,6 +60,9 @@ func holdsCard(u *url.URL) bool {
 	if pan.In(strings.Join(parts, "/")) {
 		return true
 	}
+	if _, err := url.ParseQuery(u.RawQuery); err != nil && pan.In(u.RawQuery) {
+		return true // what can't be taken apart is judged whole
+	}
 	for name, values := range u.Query() {
 		for _, value := range values {
 			if pan.In(name) || !isID(value) && pan.In(value) {
