@@ -173,6 +173,12 @@ func (s *server) addTrack(c *call, p till.Payment, v *progressView) error {
 	}
 	add(s.moment(authorised), "Allocated: "+allocated)
 	switch {
+	case p.Voided:
+		add("done", "Voided: taken back whole")
+		return nil
+	case p.Bounced:
+		add("done", "Taken to the bank with deposit slip "+strconv.FormatUint(p.Deposited, 10)+", and returned by it")
+		return nil
 	case p.Tender == till.TenderCheck && p.Deposited == 0:
 		add("not yet", "Taken to the bank")
 	case p.Tender == till.TenderCheck:

@@ -64,7 +64,6 @@ func (s *server) receiptQuery(v *receiptsView) (till.ReceiptQuery, error) {
 	}
 	if q == (till.ReceiptQuery{}) {
 		q.Day = s.date()
-		v.Day = q.Day.String()
 	}
 	return q, nil
 }

@@ -32,6 +32,7 @@ type connectionRow struct {
 	Words                             string
 	Since                             string
 	New, Swap                         bool // a device answers that is not registered; another one than the registered
+	Blocked                           bool // the page Appliance says what is due, and puts it back to work
 }
 
 type deviceRow struct {
@@ -114,6 +115,7 @@ func (s *server) connectionRow(i int, t ops.TerminalRow) connectionRow {
 	if !t.Attached {
 		row.State = pill{"Unplugged", "bad"}
 	}
+	row.Blocked = t.Quarantined && !row.New && !row.Swap
 	return row
 }
 

@@ -80,13 +80,17 @@ func TestTerminalsPage(t *testing.T) {
 	if a := it.post("/terminals/pair", pair); a.status != http.StatusConflict || !strings.Contains(a.body, "is not the one that the terminal states") {
 		t.Errorf("another label: %d\n%s", a.status, a.body)
 	}
-	act(url.Values{"act": {"retire"}, "why": {"=cmd"}}, http.StatusOK, "Retired")
+	act(url.Values{"act": {"return"}, "location": {"safe"}, "tracking": {"1Z9"}, "bag": {"B7"}, "intact": {"yes"}}, http.StatusOK, "Awaiting deployment")
 	pair.Set("label", serial)
 	if a := it.post("/terminals/pair", pair); a.status != http.StatusOK || !strings.Contains(a.body, "registered and deployed") {
 		t.Errorf("pairing: %d\n%s", a.status, a.body)
 	}
+	act(url.Values{"act": {"retire"}, "why": {"=cmd"}}, http.StatusOK, "Retired")
+	if a := it.post("/terminals/pair", pair); a.status != http.StatusConflict || !strings.Contains(a.body, "retired for ever") {
+		t.Errorf("pairing what was retired: %d\n%s", a.status, a.body)
+	}
 	csv := c.signIn("privacy").get("/terminals/evidence.csv")
-	for _, want := range []string{"device,", "custody,", "inspection,", "Passed", "Failed", "'=1+1", "'=cmd"} {
+	for _, want := range []string{"device,", "custody,", "inspection,", "Passed", "Failed", "'=1+1", "· =cmd"} {
 		if !strings.Contains(csv.body, want) {
 			t.Errorf("the evidence has no %q:\n%s", want, csv.body)
 		}
